@@ -1,0 +1,109 @@
+package segment
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+// Decoder reads numbers, texts and fields from the front of a string. After the
+// first fault everything reads as zero; the fault is asked for once, at the end.
+// What it returns is part of the string.
+type Decoder struct {
+	s   string
+	bad bool
+}
+
+// NewDecoder reads s.
+func NewDecoder(s string) Decoder { return Decoder{s: s} }
+
+// Bad reports whether the string ended too early or said what no writer wrote.
+func (d *Decoder) Bad() bool { return d.bad }
+
+// Rest is what was not read yet.
+func (d *Decoder) Rest() string { return d.s }
+
+func (d *Decoder) fail() { d.s, d.bad = "", true }
+
+// Byte reads one byte.
+func (d *Decoder) Byte() byte {
+	if len(d.s) == 0 {
+		d.fail()
+		return 0
+	}
+	b := d.s[0]
+	d.s = d.s[1:]
+	return b
+}
+
+// Uvarint reads an unsigned integer.
+func (d *Decoder) Uvarint() uint64 {
+	if len(d.s) > 0 && d.s[0] < 0x80 { // most are one byte
+		v := uint64(d.s[0])
+		d.s = d.s[1:]
+		return v
+	}
+	v, n := binary.Uvarint(view(d.s))
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.s = d.s[n:]
+	return v
+}
+
+// Varint reads a signed integer.
+func (d *Decoder) Varint() int64 {
+	u := d.Uvarint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+// Text reads a length and as many bytes.
+func (d *Decoder) Text() string {
+	n := d.Uvarint()
+	if n > uint64(len(d.s)) {
+		d.fail()
+		return ""
+	}
+	t := d.s[:n]
+	d.s = d.s[n:]
+	return t
+}
+
+func (d *Decoder) uint64() uint64 {
+	if len(d.s) < 8 {
+		d.fail()
+		return 0
+	}
+	v := binary.LittleEndian.Uint64(view(d.s[:8]))
+	d.s = d.s[8:]
+	return v
+}
+
+// Field reads what [AppendField] wrote.
+func (d *Decoder) Field() Field {
+	f := Field{Name: d.Text()}
+	f.Value.kind = ValueKind(d.Byte())
+	switch f.Value.kind {
+	case NullValue:
+	case BoolValue:
+		f.Value.bits = uint64(d.Byte())
+		if f.Value.bits > 1 {
+			d.fail()
+		}
+	case Int64Value, TimeValue:
+		f.Value.bits = uint64(d.Varint())
+	case Float64Value:
+		f.Value.bits = d.uint64()
+	case StringValue, BytesValue, JSONValue:
+		f.Value.text = d.Text()
+	default:
+		d.fail()
+	}
+	return f
+}
+
+// view is the bytes of s, for functions that read bytes and keep nothing.
+func view(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// viewString is b as a string, valid as long as b is not written to.
+func viewString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,176 @@
+package segment
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+)
+
+// rowHead is the length and the checksum in front of a row's body.
+const rowHead = 8
+
+// flags of a row's first byte, beside the kind in the low bits.
+const (
+	kindBits      = 0x07
+	flagID        = 0x08
+	flagUnchanged = 0x10
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Row is an event as it stands in a log file. Its strings are those of the
+// buffer it was read from, see [Frame.Row] and [Log.ReadRow].
+type Row struct {
+	Kind      Kind
+	Unchanged bool   // a change that altered nothing: shown as a heartbeat, still folded
+	Stream    uint32 // number of the stream
+	Version   uint64
+	Lag       int64 // recorded − time, ns, modulo 2^64
+	Key       string
+	Type      string
+	ID        string
+	Ref       uint64 // the position that a retraction or an unchanged event names
+	fields    string // encoded
+}
+
+// AppendRow appends the row of e to dst and says where in it the encoding of the
+// fields begins. The caller gives what the engine adds: number of the stream,
+// version, lag and whether the event is unchanged. The checksum starts from
+// salt. It allocates only to grow dst.
+func AppendRow(dst []byte, salt uint32, e *Event, stream uint32, version uint64, lag int64, unchanged bool) (row []byte, fields int) {
+	start := len(dst)
+	flags := byte(e.Kind)
+	if e.ID != "" {
+		flags |= flagID
+	}
+	if unchanged {
+		flags |= flagUnchanged
+	}
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, flags)
+	dst = binary.AppendUvarint(dst, uint64(stream))
+	dst = binary.AppendUvarint(dst, version)
+	dst = binary.AppendVarint(dst, lag)
+	dst = appendText(dst, e.Key)
+	dst = appendText(dst, e.Type)
+	if e.ID != "" {
+		dst = appendText(dst, e.ID)
+	}
+	switch {
+	case e.Kind == Retraction:
+		dst = binary.AppendUvarint(dst, e.Retracts)
+	case unchanged:
+		dst = binary.AppendUvarint(dst, e.Same)
+	}
+	fields = len(dst)
+	dst = AppendFields(dst, e.Fields)
+	return sealRow(dst, start, salt), fields
+}
+
+// sealRow fills in length and checksum of the row that begins at start.
+func sealRow(dst []byte, start int, salt uint32) []byte {
+	body := dst[start+rowHead:]
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(dst[start+4:], crc32.Update(salt, castagnoli, body))
+	return dst
+}
+
+// AppendFields appends the encoding of fs: their number, then each one.
+func AppendFields(dst []byte, fs Fields) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(fs)))
+	for i := range fs {
+		dst = AppendField(dst, fs[i])
+	}
+	return dst
+}
+
+// AppendField appends name, kind and value of f.
+func AppendField(dst []byte, f Field) []byte {
+	dst = appendText(dst, f.Name)
+	dst = append(dst, byte(f.Value.kind))
+	switch f.Value.kind {
+	case BoolValue:
+		return append(dst, byte(f.Value.bits))
+	case Int64Value, TimeValue:
+		return binary.AppendVarint(dst, int64(f.Value.bits))
+	case Float64Value:
+		return binary.LittleEndian.AppendUint64(dst, f.Value.bits)
+	case StringValue, BytesValue, JSONValue:
+		return appendText(dst, f.Value.text)
+	}
+	return dst
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// errRow is what a decoder's user reports when the bytes end too early or say
+// something that no writer wrote.
+var errRow = errors.New("row is malformed")
+
+// ParseRow reads the body of a row. The row's strings are parts of body.
+func ParseRow(body string) (Row, error) {
+	c := Decoder{s: body}
+	flags := c.Byte()
+	r := Row{Kind: Kind(flags & kindBits), Unchanged: flags&flagUnchanged != 0}
+	stream := c.Uvarint()
+	r.Stream = uint32(stream)
+	r.Version = c.Uvarint()
+	r.Lag = c.Varint()
+	r.Key = c.Text()
+	r.Type = c.Text()
+	if flags&flagID != 0 {
+		r.ID = c.Text()
+	}
+	if r.Kind == Retraction || r.Unchanged {
+		r.Ref = c.Uvarint()
+	}
+	r.fields = c.s
+	if c.bad || stream > math.MaxUint32 || r.Kind > Retraction || r.Unchanged && r.Kind != Change {
+		return Row{}, errRow
+	}
+	return r, nil
+}
+
+// RowIn reads the row that begins at the front of b, which is a whole one. Its
+// strings are parts of b.
+func RowIn(b []byte) (Row, error) {
+	n := binary.LittleEndian.Uint32(b)
+	return ParseRow(viewString(b[rowHead : rowHead+n]))
+}
+
+// Fields decodes the row's fields in one allocation; their names and texts are
+// parts of the row's buffer.
+func (r *Row) Fields() (Fields, error) {
+	fs, rest, err := ParseFields(r.fields)
+	if err == nil && rest != "" {
+		err = errRow
+	}
+	return fs, err
+}
+
+// Encoded is the encoding of the row's fields, as [ParseFields] reads it.
+func (r *Row) Encoded() string { return r.fields }
+
+// ParseFields reads what [AppendFields] wrote at the front of s, and returns
+// what follows it. Names and texts are parts of s.
+func ParseFields(s string) (Fields, string, error) {
+	c := Decoder{s: s}
+	n := c.Uvarint()
+	if n == 0 && !c.bad {
+		return nil, c.s, nil
+	}
+	if n > MaxFields {
+		return nil, "", fmt.Errorf("%w: %d fields", errRow, n)
+	}
+	fs := make(Fields, n)
+	for i := range fs {
+		fs[i] = c.Field()
+	}
+	if c.bad {
+		return nil, "", errRow
+	}
+	return fs, c.s, nil
+}
