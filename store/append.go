@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/annalsdb/annals/index"
+	"github.com/annalsdb/annals/segment"
+)
+
+// Batch is what one append adds and on what conditions. It may have no events:
+// then the conditions alone are checked.
+type Batch struct {
+	Events []Event
+
+	// Expect and Boundary are checked against the one state before the
+	// batch; if any fails nothing is stored.
+	Expect   []Expectation
+	Boundary *Boundary
+
+	// Recorded is an import's own commit time; the zero Time is the clock's.
+	// Where it is not after the last batch's it becomes that plus 1 ns.
+	Recorded time.Time
+}
+
+// Receipt says where a batch is.
+type Receipt struct {
+	First, Last uint64 // positions of the first and the last event; 0 without events
+	Recorded    time.Time
+	Versions    []uint64 // of each event within its key
+
+	// Duplicate: every event's ID was stored before, with the same content,
+	// by one batch. Nothing was stored now; the rest of the receipt is that
+	// of the events stored then.
+	Duplicate bool
+}
+
+// Append commits a batch: all of it or nothing, visible and (see Options.Sync)
+// durable when Append returns. Streams not yet defined are defined by it, with
+// the zero settings.
+//
+// It is safe for concurrent use; appends that wait at the same time share a
+// sync. The batch is not kept. ctx ends the waiting for room or for the checks,
+// and then nothing is stored; once the batch is on its way to the disk, Append
+// stays until it is known whether it arrived. So an error always means that the
+// batch is not there, but for [ErrPoisoned], after which only opening the
+// database again can tell: retry then with the same event IDs.
+//
+// The cost is O(events · log versions of a late key) and, with a boundary, a
+// read of the events after it.
+func (db *DB) Append(ctx context.Context, b Batch) (Receipt, error) {
+	in := batch{events: b.Events, expect: b.Expect, boundary: b.Boundary}
+	if err := in.check(b.Recorded, db.opt.MaxBatchBytes); err != nil {
+		return Receipt{}, fmt.Errorf("append: %w", err)
+	}
+	r, err := db.commit(ctx, &in)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("append: %w", err)
+	}
+	return r, nil
+}
+
+// batch is a Batch on its way.
+type batch struct {
+	events   []Event
+	expect   []Expectation
+	boundary *Boundary
+	recorded int64 // math.MinInt64 = the clock's
+	define   []Stream
+	bound    int // bytes that its rows take at most
+	ids      bool
+	seen     uint64 // up to here the boundary was found to hold
+}
+
+// check looks at everything that needs no look at the database.
+func (b *batch) check(recorded time.Time, limit int) error {
+	b.recorded = math.MinInt64
+	if !recorded.IsZero() {
+		ns, ok := segment.Nanos(recorded)
+		if !ok {
+			return fmt.Errorf("%w: Recorded %s is outside the years 1677 to 2262", ErrInvalid, recorded)
+		}
+		b.recorded = ns
+	}
+	for i := range b.events {
+		e := &b.events[i]
+		if err := e.Check(); err != nil {
+			return fmt.Errorf("event %d of %d: %w", i+1, len(b.events), err)
+		}
+		b.bound += segment.RowBound(e)
+		b.ids = b.ids || e.ID != ""
+	}
+	if b.bound > limit {
+		return fmt.Errorf("%w: %d events may take %d bytes, the limit is %d (Options.MaxBatchBytes); split it", ErrTooLarge, len(b.events), b.bound, limit)
+	}
+	if err := checkExpectations(b.expect); err != nil {
+		return err
+	}
+	return b.boundary.check()
+}
+
+// prepare checks b against the state before it and, if all holds, makes it part
+// of the group to be written next: positions given, frame encoded, index and
+// states changed. Nothing of it is visible before the group is durable, and
+// nothing can fail once the first event is applied. mu is held; it may be let
+// go and taken again while a log file is rotated.
+func (db *DB) prepare(ctx context.Context, b *batch) (r Receipt, wait *group, err error) {
+	if err := db.rotate(ctx); err != nil {
+		return r, nil, err
+	}
+	if db.recorded == math.MaxInt64 {
+		return r, nil, fmt.Errorf("%w: the last batch was recorded at the end of time, none can come after it", ErrInvalid)
+	}
+	if b.ids {
+		if r, known, err := db.repeat(b); known || err != nil {
+			return r, db.pending(), err
+		}
+	}
+	if err := db.checkExpect(b.expect); err != nil {
+		return r, nil, err
+	}
+	if err := db.checkBoundary(b.boundary, b.seen); err != nil {
+		return r, nil, err
+	}
+	if err := db.checkRetractions(b.events); err != nil {
+		return r, nil, err
+	}
+	if err := db.checkFolds(b.events); err != nil {
+		return r, nil, err
+	}
+	b.define = db.undefined(b)
+	if len(b.events)+len(b.define) == 0 {
+		return Receipt{Recorded: instant(db.recorded)}, db.pending(), nil
+	}
+	if err := db.reserve(b); err != nil {
+		return r, nil, err
+	}
+	g := db.group()
+	db.addStreams(g, b.define)
+	return db.addEvents(g, b), g, nil
+}
+
+// checkFolds refuses events whose state could not be maintained.
+func (db *DB) checkFolds(events []Event) error {
+	known := db.streams.Load()
+	for i := range events {
+		if s := known.byName[events[i].Stream]; s != nil {
+			if err := s.needFold(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// undefined is the definitions that b needs and nobody made yet.
+func (db *DB) undefined(b *batch) []Stream {
+	known := db.streams.Load()
+	var defs []Stream
+	for _, s := range b.define {
+		if known.byName[s.Name] == nil {
+			defs = append(defs, s)
+		}
+	}
+	last := ""
+next:
+	for i := range b.events {
+		name := b.events[i].Stream
+		if name == last || known.byName[name] != nil {
+			continue
+		}
+		for _, s := range defs {
+			if s.Name == name {
+				continue next
+			}
+		}
+		defs = append(defs, Stream{Name: strings.Clone(name)}.withDefaults())
+		last = name
+	}
+	return defs
+}
+
+// addStreams puts new definitions into the group, if there are any.
+func (db *DB) addStreams(g *group, defs []Stream) {
+	if len(defs) == 0 {
+		return
+	}
+	known := db.streams.Load()
+	var add []*stream
+	for i, def := range defs {
+		add = append(add, db.newStream(def, uint32(len(known.list)+i+1)))
+	}
+	db.streams.Store(known.with(add...))
+	g.add(db.frameStreams(add))
+}
+
+// addEvents puts the batch into the group as one frame, and its events into the
+// index and the states.
+func (db *DB) addEvents(g *group, b *batch) Receipt {
+	if len(b.events) == 0 {
+		return Receipt{}
+	}
+	recorded := db.nextRecorded(b.recorded)
+	r := Receipt{First: db.last + 1, Recorded: instant(recorded), Versions: make([]uint64, len(b.events))}
+	at := g.offset + g.size
+	salt := db.log.Header.Salt
+	buf := segment.BeginFrame(make([]byte, 0, segment.FrameHead+b.bound+8))
+	// A pending row must be findable while the frame grows: an event may
+	// repeat or retract one before it in its own batch.
+	g.frames = append(g.frames, buf)
+	known := db.streams.Load()
+	for i := range b.events {
+		ev := applied{stream: known.byName[b.events[i].Stream], event: &b.events[i]}
+		ev.key = ev.stream.key(ev.event.Key, db.last+1)
+		ev.version = index.Version{Time: recorded, Seq: db.last + 1}
+		if !ev.event.Time.IsZero() {
+			ev.version.Time = ev.event.Time.UnixNano()
+		}
+		unchanged := db.alike(&ev)
+		ev.version.Place = uint64(placeOf(ev.event.Kind, unchanged, db.log.number, at+int64(len(buf))))
+		start := len(buf)
+		ev.recorded = recorded
+		r.Versions[i] = ev.key.Data.version + 1
+		buf, ev.fields = segment.AppendRow(buf, salt, ev.event, ev.stream.number, r.Versions[i], recorded-ev.version.Time, unchanged)
+		g.frames[len(g.frames)-1] = buf
+		ev.row = buf[start:]
+		ev.fields -= start
+		db.last++
+		db.apply(&ev)
+	}
+	f := segment.Frame{Marker: segment.EventFrame, Rows: len(b.events), First: r.First, Recorded: recorded, Durable: db.synced}
+	buf = segment.EndFrame(buf, 0, salt, &f)
+	g.frames = g.frames[:len(g.frames)-1]
+	g.add(buf)
+	r.Last = db.last
+	db.recorded = recorded
+	g.last = db.last
+	db.held += int64(len(buf))
+	return r
+}
+
+// nextRecorded is the commit time of a batch that asks for want: strictly after
+// the last one's.
+func (db *DB) nextRecorded(want int64) int64 {
+	if want == math.MinInt64 {
+		want = db.opt.Now().UnixNano()
+	}
+	if db.last > 0 && want <= db.recorded {
+		return db.recorded + 1
+	}
+	return want
+}
+
+// frameStreams is a frame of definitions.
+func (db *DB) frameStreams(list []*stream) []byte {
+	salt := db.log.Header.Salt
+	buf := segment.BeginFrame(nil)
+	for _, s := range list {
+		buf = segment.AppendStream(buf, salt, s.record())
+	}
+	f := segment.Frame{Marker: segment.StreamFrame, Rows: len(list), First: db.last + 1, Recorded: db.recorded, Durable: db.synced}
+	return segment.EndFrame(buf, 0, salt, &f)
+}

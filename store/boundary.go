@@ -1,0 +1,103 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Boundary fails a batch if any event after position After matches the query,
+// that is, any of its items: what the specification of dynamic consistency
+// boundaries (dcb.events) calls an append condition.
+type Boundary struct {
+	After uint64
+	Query []Item
+}
+
+// Item matches an event of the stream (any, when empty), of one of the types
+// (any, when there are none), that carries every one of the fields with an equal
+// value.
+type Item struct {
+	Stream string
+	Types  []string
+	Fields Fields
+}
+
+func (b *Boundary) check() error {
+	if b != nil && len(b.Query) == 0 {
+		return fmt.Errorf("%w: the boundary has no query; an item without conditions matches every event", ErrInvalid)
+	}
+	return nil
+}
+
+func (it *Item) matches(e *Event) bool {
+	if it.Stream != "" && it.Stream != e.Stream || len(it.Types) > 0 && !slices.Contains(it.Types, e.Type) {
+		return false
+	}
+	for _, f := range it.Fields {
+		if v, ok := e.Fields.Get(f.Name); !ok || !v.Equal(f.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// scanBoundary looks at the visible events behind the boundary before the
+// writer's lock is taken, so that an old position holds nobody up, and returns
+// up to where it looked.
+func (db *DB) scanBoundary(b *Boundary) (seen uint64, err error) {
+	if b == nil {
+		return 0, nil
+	}
+	seen = db.visible.Load()
+	return seen, db.matchVisible(b, b.After, seen)
+}
+
+// matchVisible looks at the positions (after, upTo] of the log.
+func (db *DB) matchVisible(b *Boundary, after, upTo uint64) error {
+	if after >= upTo {
+		return nil
+	}
+	for e, err := range db.read(after+1, upTo, nil) {
+		if err != nil {
+			return err
+		}
+		if b.matches(&e) {
+			return &BoundaryError{After: b.After, Seq: e.Seq}
+		}
+	}
+	return nil
+}
+
+func (b *Boundary) matches(e *Event) bool {
+	for i := range b.Query {
+		if b.Query[i].matches(e) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkBoundary looks at what came after position seen, the frames about to be
+// written included. mu is held.
+func (db *DB) checkBoundary(b *Boundary, seen uint64) error {
+	if b == nil {
+		return nil
+	}
+	seen = max(seen, b.After)
+	visible := db.visible.Load()
+	if err := db.matchVisible(b, seen, visible); err != nil {
+		return err
+	}
+	seen = max(seen, visible)
+	for f := range db.pendingFrames() {
+		for e, err := range db.events(f, seen+1, latestSeq, nil) {
+			if err != nil {
+				return err
+			}
+			if b.matches(&e) {
+				return &BoundaryError{After: b.After, Seq: e.Seq}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// # Group commit
+//
+// An appender checks, numbers and encodes its batch under mu and puts it into
+// the open group; that changes index and overlay too, where nobody sees it yet.
+// If nothing is being synced it leads: it takes the open group, lets mu go,
+// writes and syncs it, and makes it visible. Appenders that come meanwhile gather
+// in the next group and wait; when the leader is done it hands the lead to one of
+// them. So alone, a writer does everything on its own goroutine and waits for
+// nobody; together, a group grows with the time a sync takes, while the processor
+// prepares it during the sync before.
+//
+// A committing goroutine with a queue was considered: it costs a lone writer two
+// changes of goroutine a batch, several microseconds each where the processor
+// has gone to sleep, against a sync of some thirty here. Holding the lead back
+// until more appenders have come (commit delay) is not done: with a sync in
+// progress they gather by themselves.
+//
+// Room on disk is reserved before a batch is applied, so a full disk is an error
+// of that batch alone. A failed write or sync leaves it open what reached the
+// disk: the log is then poisoned, and only opening it again, which reads what is
+// there, goes on from it.
+
+// group is the batches that are written and synced together.
+type group struct {
+	log    *logFile
+	offset int64 // in log, of the first frame
+	size   int64
+	frames [][]byte // the last may still be growing
+	last   uint64   // the last position once the group is written
+
+	waiting bool
+	lead    chan struct{} // hands one of the waiting the lead
+	done    chan struct{} // closed when err is known
+	err     error
+}
+
+// add puts a whole frame behind the others.
+func (g *group) add(frame []byte) {
+	g.frames = append(g.frames, frame)
+	g.size += int64(len(frame))
+}
+
+// commit makes a checked batch part of the log and waits until that is known.
+func (db *DB) commit(ctx context.Context, b *batch) (Receipt, error) {
+	if err := db.makeRoom(ctx); err != nil {
+		return Receipt{}, err
+	}
+	var err error
+	if b.seen, err = db.scanBoundary(b.boundary); err != nil {
+		return Receipt{}, err
+	}
+	db.mu.Lock()
+	if err := db.writable(ctx); err != nil {
+		db.mu.Unlock()
+		return Receipt{}, err
+	}
+	r, g, err := db.prepare(ctx, b)
+	if g == nil {
+		db.mu.Unlock()
+		return r, err
+	}
+	// Even a refusal waits for what it was judged against to be durable.
+	if synced := db.await(g); synced != nil {
+		return Receipt{}, synced
+	}
+	return r, err
+}
+
+// writable reports why nothing can be appended now. mu is held.
+func (db *DB) writable(ctx context.Context) error {
+	switch {
+	case db.closed.Load():
+		return ErrClosed
+	case db.poisoned != nil:
+		return db.poisoned
+	}
+	return ctx.Err()
+}
+
+// group is the open group, begun if there is none. mu is held.
+func (db *DB) group() *group {
+	if db.open == nil {
+		db.open = &group{log: db.log, offset: db.end(), last: db.last}
+	}
+	return db.open
+}
+
+// end is the offset in the newest log file behind all frames, those about to be
+// written included. mu is held.
+func (db *DB) end() int64 {
+	switch {
+	case db.open != nil:
+		return db.open.offset + db.open.size
+	case db.syncing != nil:
+		return db.syncing.offset + db.syncing.size
+	}
+	return db.log.end.Load()
+}
+
+// pending is the group to wait for so that everything applied so far is
+// durable, or nil. mu is held.
+func (db *DB) pending() *group {
+	if db.open != nil {
+		return db.open
+	}
+	return db.syncing
+}
+
+// await waits for g and lets mu go, which is held.
+func (db *DB) await(g *group) error {
+	if db.syncing == nil {
+		db.leadOpen()
+		db.mu.Unlock()
+		return g.err
+	}
+	if !g.waiting {
+		g.waiting = true
+		g.lead, g.done = make(chan struct{}, 1), make(chan struct{})
+	}
+	db.mu.Unlock()
+	select {
+	case <-g.done:
+	case <-g.lead:
+		db.mu.Lock()
+		db.leadOpen()
+		db.mu.Unlock()
+	}
+	return g.err
+}
+
+// leadOpen writes the open group. mu is held, and let go during the writing.
+func (db *DB) leadOpen() {
+	g := db.open
+	db.open, db.syncing = nil, g
+	if g.err = db.poisoned; g.err == nil {
+		db.mu.Unlock()
+		err := db.write(g)
+		db.mu.Lock()
+		if err != nil {
+			db.poison(err)
+			g.err = db.poisoned
+		} else {
+			db.publish(g)
+		}
+	}
+	db.syncing = nil
+	if next := db.open; next != nil && next.waiting {
+		next.lead <- struct{}{}
+	} else {
+		db.idle.Broadcast()
+	}
+	if g.waiting {
+		close(g.done)
+	}
+}
+
+// write brings g to the file, and to the disk where that is asked for.
+func (db *DB) write(g *group) error {
+	buf := g.frames[0]
+	if len(g.frames) > 1 {
+		db.scratch = db.scratch[:0]
+		for _, f := range g.frames {
+			db.scratch = append(db.scratch, f...)
+		}
+		buf = db.scratch
+	}
+	if err := g.log.Write(buf, g.offset); err != nil {
+		return err
+	}
+	if db.opt.Sync != SyncAlways {
+		return nil
+	}
+	return g.log.Sync()
+}
+
+// publish makes a written group visible. mu is held.
+func (db *DB) publish(g *group) {
+	at := g.offset
+	for _, frame := range g.frames {
+		f := segment.FrameIn(frame, at)
+		g.log.Mark(&f)
+		db.stats.frame(&f)
+		at += f.Size()
+	}
+	g.log.end.Store(at)
+	if db.opt.Sync == SyncAlways {
+		db.synced = at
+		db.stats.syncs++
+	}
+	db.visible.Store(g.last)
+	db.stats.groups++
+	db.news.Ring()
+	if db.held >= db.opt.CheckpointBytes {
+		db.wake()
+	}
+}
+
+// poison ends all writing because of err. mu is held.
+func (db *DB) poison(err error) {
+	if db.poisoned == nil {
+		db.poisoned = fmt.Errorf("%w: %w; close the database and open it again", ErrPoisoned, err)
+		db.opt.Logger.Error("annals: log could not be written", "dir", db.dir, "error", err)
+	}
+}
+
+// reserve makes sure that b's frames have room on disk. mu is held.
+func (db *DB) reserve(b *batch) error {
+	need := int64(segment.FrameHead + b.bound + 8)
+	for _, s := range b.define {
+		need += segment.FrameHead + 32 + int64(len(s.Name)+len(s.Fold))
+	}
+	if db.end()+need >= maxOffset {
+		return fmt.Errorf("%w: the log file would pass %d bytes", ErrTooLarge, int64(maxOffset))
+	}
+	return db.log.Reserve(db.end() + need)
+}
+
+// rotate begins a new log file when the newest is full. It waits until all of
+// that one is written: a file is only left behind when it is synced. mu is
+// held, and let go while waiting.
+func (db *DB) rotate(ctx context.Context) error {
+	for db.end() >= db.opt.SegmentSize && db.log.end.Load() > segment.LogHead {
+		if db.pending() == nil {
+			return db.nextLog()
+		}
+		db.idle.Wait()
+		if err := db.writable(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextLog finishes the newest log file and makes the next, which begins with the
+// definitions of all streams. mu is held.
+func (db *DB) nextLog() error {
+	if err := db.log.Finish(db.log.end.Load()); err != nil {
+		db.poison(err)
+		return db.poisoned
+	}
+	db.synced = db.log.end.Load()
+	if db.log.Header.First == db.last+1 {
+		return nil // it holds definitions only: a new one would have its name
+	}
+	if err := db.createLog(); err != nil {
+		return err
+	}
+	if all := db.streams.Load().list; len(all) > 0 {
+		frame := db.frameStreams(all)
+		if err := db.log.Reserve(db.end() + int64(len(frame))); err != nil {
+			return err
+		}
+		db.group().add(frame)
+	}
+	return nil
+}
+
+// pendingFrames is the frames that are not visible yet and complete. mu is held.
+func (db *DB) pendingFrames() iter.Seq[*segment.Frame] {
+	return func(yield func(*segment.Frame) bool) {
+		for _, g := range []*group{db.syncing, db.open} {
+			if g == nil {
+				continue
+			}
+			at := g.offset
+			for _, b := range g.frames {
+				f := segment.FrameIn(b, at)
+				at += int64(len(b))
+				if f.Marker == segment.EventFrame && !yield(&f) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// pendingRow is the row at p if it is not written yet. mu is held.
+func (db *DB) pendingRow(p place) (segment.Row, bool) {
+	for _, g := range []*group{db.syncing, db.open} {
+		if g == nil || g.log.number != p.file() {
+			continue
+		}
+		at := p.offset() - g.offset
+		for _, b := range g.frames {
+			if at >= 0 && at < int64(len(b)) {
+				row, err := segment.RowIn(b[at:])
+				return row, err == nil
+			}
+			at -= int64(len(b))
+		}
+	}
+	return segment.Row{}, false
+}

@@ -1,0 +1,221 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// DB is an open database. All methods are safe for concurrent use. Reads never
+// wait for appends or checkpoints.
+type DB struct {
+	dir  string
+	opt  Options
+	id   [16]byte
+	lock *os.File
+
+	// What readers look at.
+	streams  atomic.Pointer[streams]
+	logs     atomic.Pointer[[]*logFile]
+	visible  atomic.Uint64 // the last committed position
+	states   *states
+	news     bell // rings when visible has moved
+	closed   atomic.Bool
+	recovery Recovery
+
+	// What appends look at and change, under mu; see commit.go.
+	mu         sync.Mutex
+	idle       sync.Cond // nothing is being written
+	log        *logFile  // the newest
+	open       *group    // gathers
+	syncing    *group    // is being written
+	last       uint64    // the last position given
+	recorded   int64     // the last commit time given
+	synced     int64     // the offset in log known to be synced
+	poisoned   error
+	scratch    []byte // the leader's
+	generation uint32 // of the dirty lists; from 1
+	held       int64  // bytes of frames whose states bbolt does not have
+	stats      counters
+
+	// The background.
+	stop         chan struct{}
+	due          chan struct{} // asks for a checkpoint
+	checkpointed bell
+	checkpoint   sync.Mutex // held by the one that makes a checkpoint
+	background   sync.WaitGroup
+}
+
+// logFile is a log file and how far it is visible.
+type logFile struct {
+	*segment.Log
+	number int          // its place in DB.logs
+	end    atomic.Int64 // offset behind the last visible frame
+}
+
+// Open opens the database in dir, which is made if it is not there, and recovers
+// it after a crash; [DB.Recovery] says what was found. A nil o means the
+// defaults. One process at a time can have it open, others get [ErrLocked].
+//
+// A torn tail of the log, which nobody was told is stored, is cut. The states in
+// bbolt are rebuilt from the log if they are missing, stale or damaged. A log
+// that is damaged elsewhere is [ErrCorrupt], and nothing is changed.
+//
+// For now it reads the whole log, at some millions of events a second, to index
+// it in memory.
+func Open(dir string, o *Options) (*DB, error) {
+	opt, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", dir, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{dir: dir, opt: opt, lock: lock, generation: 1, stop: make(chan struct{}), due: make(chan struct{}, 1)}
+	db.idle.L = &db.mu
+	db.streams.Store((&streams{}).with())
+	db.logs.Store(&[]*logFile{})
+	if err := db.recover(); err != nil {
+		db.release()
+		return nil, fmt.Errorf("open database %s: %w", dir, err)
+	}
+	db.background.Go(db.runCheckpoints)
+	if opt.Sync == SyncInterval {
+		db.background.Go(db.runSyncs)
+	}
+	return db, nil
+}
+
+// Close makes all that was appended durable, writes a last checkpoint and gives
+// the directory free. Appends and reads after it fail with [ErrClosed]; those
+// under way end before it returns or fail with it. The error is of what could
+// not be written: acknowledged events are in the log all the same.
+func (db *DB) Close() error {
+	if db.closed.Swap(true) {
+		return ErrClosed
+	}
+	close(db.stop)
+	db.news.Ring()
+	db.checkpointed.Ring()
+	db.background.Wait()
+	err := db.flush()
+	db.checkpoint.Lock()
+	defer db.checkpoint.Unlock()
+	if err == nil {
+		err = errors.Join(db.writeCheckpoint(context.Background()), db.log.Finish(db.log.end.Load()))
+	}
+	return errors.Join(err, db.release())
+}
+
+// flush waits until nothing is being written and syncs the log.
+func (db *DB) flush() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for db.pending() != nil {
+		if db.syncing == nil {
+			db.leadOpen()
+		} else {
+			db.idle.Wait()
+		}
+	}
+	if db.poisoned != nil {
+		return db.poisoned
+	}
+	return db.log.Sync()
+}
+
+// release closes all files and lets the lock go.
+func (db *DB) release() error {
+	var err error
+	if db.states != nil {
+		err = db.states.close()
+	}
+	for _, l := range *db.logs.Load() {
+		err = errors.Join(err, l.Close())
+	}
+	return errors.Join(err, db.lock.Close())
+}
+
+// syncLog makes everything visible durable.
+func (db *DB) syncLog() error {
+	db.mu.Lock()
+	log, end := db.log, db.log.end.Load()
+	done := db.synced >= end
+	poisoned := db.poisoned
+	db.mu.Unlock()
+	if poisoned != nil || done {
+		return poisoned
+	}
+	err := log.Sync()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if err != nil {
+		db.poison(err)
+		return db.poisoned
+	}
+	if db.log == log {
+		db.synced = max(db.synced, end)
+	}
+	db.stats.syncs++
+	return nil
+}
+
+// runSyncs syncs the log at every interval.
+func (db *DB) runSyncs() {
+	tick := time.NewTicker(db.opt.SyncEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-db.stop:
+			return
+		case <-tick.C:
+			if db.syncLog() != nil {
+				return // it is poisoned: every append says so
+			}
+		}
+	}
+}
+
+// makeRoom waits while more is held in memory than a checkpoint should leave.
+func (db *DB) makeRoom(ctx context.Context) error {
+	for {
+		done := db.checkpointed.Listen
+		db.mu.Lock()
+		full := db.held > 2*db.opt.CheckpointBytes && db.poisoned == nil
+		var wait <-chan struct{}
+		if full {
+			wait = done()
+		}
+		db.mu.Unlock()
+		if !full {
+			return nil
+		}
+		if db.closed.Load() {
+			return ErrClosed
+		}
+		db.wake()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wake asks for a checkpoint.
+func (db *DB) wake() {
+	select {
+	case db.due <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,195 @@
+package store
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/annalsdb/annals/index"
+	"github.com/annalsdb/annals/segment"
+)
+
+// latest is the moment of no bound in event time.
+const latest = math.MaxInt64
+
+// retracted is the positions of a key that count as never having happened, each
+// with the first retraction that says so.
+type retracted map[uint64]uint64
+
+// retractedAt is what is retracted as known at seq: nil for most keys. The
+// newest retraction is looked at first, so one that is itself retracted has no
+// effect. O(retractions of the key).
+func retractedAt(k *key, seq uint64) retracted {
+	all := k.Retractions.View()
+	if len(all) == 0 {
+		return nil
+	}
+	gone := make(retracted, len(all))
+	for i := len(all) - 1; i >= 0; i-- {
+		if r := all[i]; r.Seq <= seq && !gone.has(r.Seq) {
+			gone[r.Target] = r.Seq
+		}
+	}
+	return gone
+}
+
+func (g retracted) has(seq uint64) bool {
+	_, ok := g[seq]
+	return ok
+}
+
+// effective is a filter of the versions not retracted; nil if none is.
+func (g retracted) effective() func(index.Version) bool {
+	if len(g) == 0 {
+		return nil
+	}
+	return func(v index.Version) bool { return !g.has(v.Seq) }
+}
+
+// stateAt is the state of k as of event time t known at position seq, from the
+// log. Replace reads one event, or two, and costs O(log n); the other folds
+// read all the key's events since its last delete.
+func (db *DB) stateAt(s *stream, k *key, t int64, seq uint64) (state, error) {
+	gone := retractedAt(k, seq)
+	if s.Fold == Replace {
+		v, ok := k.Changes.Last(t, seq, gone.effective())
+		if !ok || isDelete(v) {
+			return state{}, nil
+		}
+		return db.replaceWith(s, k, v)
+	}
+	if err := s.needFold(); err != nil {
+		return state{}, err
+	}
+	f := folder{s: s}
+	for _, v := range f.sinceDelete(k.Changes.All(t, seq), gone) {
+		if gone.has(v.Seq) {
+			continue
+		}
+		if err := f.read(db, v); err != nil {
+			return state{}, err
+		}
+	}
+	return f.state(), nil
+}
+
+// replaceWith is the state that the change v makes under Replace. An unchanged
+// event stands for the one it repeats.
+func (db *DB) replaceWith(s *stream, k *key, v index.Version) (state, error) {
+	row, err := db.row(v)
+	if err != nil {
+		return state{}, err
+	}
+	if row.Unchanged {
+		same, ok := k.Changes.Find(row.Ref)
+		if !ok {
+			return state{}, fmt.Errorf("fold key %q of stream %q: event %d repeats event %d, which is not there", k.Name, s.Name, v.Seq, row.Ref)
+		}
+		v = same
+		if row, err = db.row(v); err != nil {
+			return state{}, err
+		}
+	}
+	return state{live: true, from: originOf(&row, v), typ: row.Type, content: row.Encoded()}, nil
+}
+
+func originOf(row *segment.Row, v index.Version) origin {
+	return origin{seq: v.Seq, version: row.Version, time: v.Time, recorded: v.Time + row.Lag}
+}
+
+// folder folds the events of one key that come in the stream's order, under
+// Merge or a Go function.
+type folder struct {
+	s      *stream
+	live   bool
+	from   origin
+	typ    string
+	merged merged
+	fields Fields // of a Go function
+}
+
+// sinceDelete is the part of vs behind the last delete that is not retracted.
+// Nothing before it can be seen again, but under Merge its stamp is kept for
+// what may still come late.
+func (f *folder) sinceDelete(vs []index.Version, gone retracted) []index.Version {
+	for i := len(vs) - 1; i >= 0; i-- {
+		if isDelete(vs[i]) && !gone.has(vs[i].Seq) {
+			f.merged.deleted = f.s.stamp(vs[i].Time, vs[i].Seq)
+			return vs[i+1:]
+		}
+	}
+	return vs
+}
+
+func (f *folder) read(db *DB, v index.Version) error {
+	row, err := db.row(v)
+	if err != nil {
+		return err
+	}
+	return f.add(&row, v)
+}
+
+// add folds the event that row holds. The row's strings are kept.
+func (f *folder) add(row *segment.Row, v index.Version) error {
+	if row.Kind == Delete {
+		*f = folder{s: f.s}
+		f.merged.deleted = f.s.stamp(v.Time, v.Seq)
+		return nil
+	}
+	e, err := eventOf(f.s, row, v.Seq, v.Time+row.Lag)
+	if err != nil {
+		return err
+	}
+	e.Kind = Change
+	if !row.Unchanged || !f.live {
+		f.from, f.typ = originOf(row, v), row.Type
+	}
+	if f.s.Fold != Merge {
+		return f.call(e)
+	}
+	f.merged.apply(Change, e.Fields, f.s.stamp(v.Time, v.Seq))
+	f.live = true
+	return nil
+}
+
+// call runs the Go function on e. A panic in it is an error here: the log is
+// fine, only this state cannot be told.
+func (f *folder) call(e Event) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("fold key %q of stream %q with %q: %w on event %d: %v", e.Key, e.Stream, f.s.Fold, ErrFoldPanic, e.Seq, p)
+		}
+	}()
+	f.fields = f.s.fold(f.fields, e)
+	f.live = f.fields != nil
+	return nil
+}
+
+// state is what was folded so far.
+func (f *folder) state() state {
+	if !f.live {
+		return state{}
+	}
+	st := state{live: true, from: f.from, typ: f.typ}
+	if f.s.Fold == Merge {
+		st.content = f.merged.encode()
+	} else {
+		st.content = string(segment.AppendFields(nil, f.fields))
+	}
+	return st
+}
+
+// fields decodes the content of a state that is live.
+func (s *stream) fields(st *state) (Fields, error) {
+	if s.Fold == Merge {
+		m, err := parseMerged(st.content)
+		if err != nil {
+			return nil, err
+		}
+		return m.visible(), nil
+	}
+	fs, rest, err := segment.ParseFields(st.content)
+	if err == nil && rest != "" {
+		err = errRecord
+	}
+	return fs, err
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// never is the time before all others: of a key that was not seen yet.
+const never = math.MinInt64
+
+func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// stamp is a place in a stream's order. By arrival its time is 0. The zero stamp
+// is before all events, since positions begin at 1 — except those by time before
+// 1970, so whether there is one is asked of seq.
+type stamp struct {
+	time int64
+	seq  uint64
+}
+
+func (a stamp) before(b stamp) bool {
+	if a.seq == 0 || b.seq == 0 {
+		return a.seq == 0 && b.seq != 0
+	}
+	return a.time < b.time || a.time == b.time && a.seq < b.seq
+}
+
+func (s *stream) stamp(time int64, seq uint64) stamp {
+	if s.Order == ByArrival {
+		time = 0
+	}
+	return stamp{time, seq}
+}
+
+// origin is the event that a state is attributed to.
+type origin struct {
+	seq, version   uint64
+	time, recorded int64
+}
+
+// state is the fold of a key's events at some moment. content is encoded: under
+// Merge a [merged], else fields.
+type state struct {
+	live    bool // there is one
+	from    origin
+	typ     string
+	content string
+}
+
+// head is what the next append to a key needs to know of it.
+type head struct {
+	last    uint64 // its last position, of any kind of event
+	version uint64 // its last version
+	seen    int64  // its last sign of life
+	order   stamp  // its last change or delete in the stream's order
+	deleted bool   // that one is a delete
+}
+
+// record is a key's latest state as of position last. It is immutable but for
+// prev, which leads to the one before as long as that one may be asked for.
+type record struct {
+	head
+	state
+	unknown bool // the state could not be computed: it is asked of the log
+	prev    atomic.Pointer[record]
+}
+
+// keyState is what the engine keeps with a key of the live index. first is the
+// position of its first event and never changes; record is nil when bbolt has
+// the latest; the rest is the writer's.
+type keyState struct {
+	first uint64
+	head
+	dirty  uint32 // the generation in which the key was put on the dirty list
+	record atomic.Pointer[record]
+}
+
+// recordVersion is the first byte of a state in bbolt.
+const recordVersion = 1
+
+const (
+	recordLive    = 1
+	recordDeleted = 2
+	recordUnknown = 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendRecord appends the value that bbolt keeps for r under key:
+//
+//	1 version, 4 CRC-32C of the key and all that follows, 1 bit 0 live, bit 1 deleted,
+//	bit 2 unknown
+//	uvarint last, version; varint seen; varint, uvarint order
+//	if live: uvarint seq, version; varint time, recorded − time of its origin;
+//	uvarint length, bytes of the type; content
+func appendRecord(dst, key []byte, r *record) []byte {
+	start := len(dst)
+	var flags byte
+	if r.live {
+		flags |= recordLive
+	}
+	if r.deleted {
+		flags |= recordDeleted
+	}
+	if r.unknown {
+		flags |= recordUnknown
+	}
+	dst = append(dst, recordVersion, 0, 0, 0, 0, flags)
+	dst = binary.AppendUvarint(dst, r.last)
+	dst = binary.AppendUvarint(dst, r.version)
+	dst = binary.AppendVarint(dst, r.seen)
+	dst = binary.AppendVarint(dst, r.order.time)
+	dst = binary.AppendUvarint(dst, r.order.seq)
+	if r.live {
+		dst = binary.AppendUvarint(dst, r.from.seq)
+		dst = binary.AppendUvarint(dst, r.from.version)
+		dst = binary.AppendVarint(dst, r.from.time)
+		dst = binary.AppendVarint(dst, r.from.recorded-r.from.time)
+		dst = binary.AppendUvarint(dst, uint64(len(r.typ)))
+		dst = append(dst, r.typ...)
+		dst = append(dst, r.content...)
+	}
+	binary.LittleEndian.PutUint32(dst[start+1:], recordSum(key, dst[start+5:]))
+	return dst
+}
+
+func recordSum(key, body []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, body)
+}
+
+var errRecord = errors.New("state record is malformed")
+
+// parseRecord reads what appendRecord wrote. The record's strings are parts of
+// value.
+func parseRecord(key, value []byte) (*record, error) {
+	if len(value) < 6 || value[0] != recordVersion {
+		return nil, errRecord
+	}
+	if recordSum(key, value[5:]) != binary.LittleEndian.Uint32(value[1:]) {
+		return nil, fmt.Errorf("%w: checksum does not match", errRecord)
+	}
+	flags := value[5]
+	d := segment.NewDecoder(string(value[6:]))
+	r := &record{}
+	r.last, r.version = d.Uvarint(), d.Uvarint()
+	r.seen = d.Varint()
+	r.order.time, r.order.seq = d.Varint(), d.Uvarint()
+	r.deleted, r.unknown = flags&recordDeleted != 0, flags&recordUnknown != 0
+	if r.live = flags&recordLive != 0; r.live {
+		r.from.seq, r.from.version = d.Uvarint(), d.Uvarint()
+		r.from.time = d.Varint()
+		r.from.recorded = r.from.time + d.Varint()
+		r.typ = d.Text()
+		r.content = d.Rest()
+	}
+	if d.Bad() {
+		return nil, errRecord
+	}
+	return r, nil
+}

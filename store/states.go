@@ -1,0 +1,283 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// # The states in bbolt
+//
+// state.db has one bucket a stream, named by its number, with the record of each
+// key (see appendRecord), and a bucket of its own that says to which database it
+// belongs and which position it reaches. It is derived from the log, so whatever
+// is wrong with it, it is built anew: at open when it is missing, torn, foreign
+// or behind what it says itself, and by the next checkpoint when a read of a
+// record meets damage; that read, like all reads of what bbolt does not have, is
+// answered from the log.
+//
+// bbolt has no checksums of its own but on its two meta pages. So every record
+// has one over key and value, a key that the live index knows must be there, and
+// calls into bbolt are guarded: a wild pointer in a damaged page is a fault that
+// becomes an error.
+//
+// Read transactions are short, one a read, so that no page stays pinned; the
+// freelist is a map and not written (it is found anew at open).
+const (
+	statesName = "state.db"
+	metaBucket = "annals"
+)
+
+var (
+	metaDatabase = []byte("database")
+	metaPosition = []byte("position")
+	metaVersion  = []byte("version")
+)
+
+// statesVersion is the version of the file's layout and of its records.
+const statesVersion = 1
+
+// states is the bbolt file.
+type states struct {
+	path string
+
+	// mu lets the file be replaced while nobody reads it.
+	mu sync.RWMutex
+	db *bolt.DB // nil before it is built for the first time
+
+	damage atomic.Pointer[error] // what was met, until it is rebuilt
+}
+
+func openBolt(path string) (db *bolt.DB, err error) {
+	err = guard(func() error {
+		db, err = bolt.Open(path, 0o644, &bolt.Options{
+			Timeout:        time.Second, // the directory's lock is ours: nobody else should have it
+			NoFreelistSync: true,
+			FreelistType:   bolt.FreelistMapType,
+		})
+		return err
+	})
+	return db, err
+}
+
+// guard runs f and turns a panic or a fault in it into an error.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("bbolt panicked: %v", p)
+		}
+	}()
+	return f()
+}
+
+// openStates opens the file and reads which position it reaches. The reason is
+// why it cannot be used, "" if it can.
+func openStates(path string, id [16]byte) (s *states, position uint64, reason string) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, 0, "there is no " + statesName
+	}
+	db, err := openBolt(path)
+	if err != nil {
+		return nil, 0, fmt.Sprintf("%s cannot be opened: %v", statesName, err)
+	}
+	s = &states{path: path, db: db}
+	if position, err = s.readMeta(id); err != nil {
+		guard(db.Close)
+		return nil, 0, fmt.Sprintf("%s cannot be used: %v", statesName, err)
+	}
+	return s, position, ""
+}
+
+func (s *states) readMeta(id [16]byte) (position uint64, err error) {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return 0, err
+	}
+	err = guard(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			b := tx.Bucket([]byte(metaBucket))
+			if b == nil {
+				return errors.New("it does not say what it belongs to")
+			}
+			at, version := b.Get(metaPosition), b.Get(metaVersion)
+			switch {
+			case info.Size() < tx.Size():
+				return fmt.Errorf("it has %d bytes of %d", info.Size(), tx.Size())
+			case len(version) != 1 || version[0] != statesVersion:
+				return fmt.Errorf("its version is %x, this program's is %d", version, statesVersion)
+			case string(b.Get(metaDatabase)) != string(id[:]):
+				return errors.New("it belongs to another database")
+			case len(at) != 12 || string(at) != string(encodePosition(binary.BigEndian.Uint64(at))):
+				return errors.New("it does not say which position it reaches")
+			}
+			position = binary.BigEndian.Uint64(at)
+			return nil
+		})
+	})
+	return position, err
+}
+
+// createStates makes an empty file at path.
+func createStates(path string, id [16]byte) (*states, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	db, err := openBolt(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &states{path: path, db: db}
+	if err := db.Update(func(tx *bolt.Tx) error { return putMeta(tx, id, 0) }); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func putMeta(tx *bolt.Tx, id [16]byte, position uint64) error {
+	b, err := tx.CreateBucketIfNotExists([]byte(metaBucket))
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		b.Put(metaDatabase, id[:]),
+		b.Put(metaVersion, []byte{statesVersion}),
+		b.Put(metaPosition, encodePosition(position)),
+	)
+}
+
+// encodePosition is position with a checksum: Open takes it as proof of how far
+// the log must reach.
+func encodePosition(position uint64) []byte {
+	b := binary.BigEndian.AppendUint64(nil, position)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func (s *states) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closeBolt()
+}
+
+func (s *states) closeBolt() error {
+	if s.db == nil {
+		return nil
+	}
+	return guard(s.db.Close)
+}
+
+// bucketName is a stream's bucket.
+func (s *stream) bucketName() []byte { return binary.BigEndian.AppendUint32(nil, s.number) }
+
+// get is the record of a key that the live index knows and the overlay does not
+// have. It is nil where bbolt does not have it undamaged; that is noted.
+func (s *states) get(st *stream, key string) (r *record) {
+	s.access(st, func(tx *bolt.Tx) (err error) {
+		r, err = recordIn(tx.Bucket(st.bucketName()), key)
+		return err
+	})
+	return r
+}
+
+// access reads in one transaction. What goes wrong is damage, and is noted.
+func (s *states) access(st *stream, read func(tx *bolt.Tx) error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.damage.Load() != nil {
+		return
+	}
+	err := guard(func() error {
+		tx, err := s.db.Begin(false)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		return read(tx)
+	})
+	if err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		err = fmt.Errorf("states of stream %q: %w", st.Name, err)
+		s.damage.CompareAndSwap(nil, &err)
+	}
+}
+
+// recordIn is the record of key in a bucket that must have it.
+func recordIn(b *bolt.Bucket, key string) (*record, error) {
+	if b == nil {
+		return nil, fmt.Errorf("key %q: there is no bucket", key)
+	}
+	k := []byte(key)
+	value := b.Get(k)
+	if value == nil {
+		return nil, fmt.Errorf("key %q: there is no record", key)
+	}
+	r, err := parseRecord(k, value)
+	if err != nil {
+		return nil, fmt.Errorf("key %q: %w", key, err)
+	}
+	return r, nil
+}
+
+// put writes records in key order and the position they reach, in one
+// transaction. Buckets are made as needed.
+func (s *states) put(id [16]byte, position uint64, each func(put func(st *stream, key string, r *record) error) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return guard(func() error {
+		return s.db.Update(func(tx *bolt.Tx) error {
+			w := stateWriter{tx: tx}
+			if err := each(w.put); err != nil {
+				return err
+			}
+			return putMeta(tx, id, position)
+		})
+	})
+}
+
+// stateWriter puts records into one transaction.
+type stateWriter struct {
+	tx     *bolt.Tx
+	stream *stream
+	bucket *bolt.Bucket
+}
+
+func (w *stateWriter) put(st *stream, key string, r *record) (err error) {
+	if w.stream != st {
+		w.stream = st
+		if w.bucket, err = w.tx.CreateBucketIfNotExists(st.bucketName()); err != nil {
+			return err
+		}
+	}
+	// bbolt keeps the key and the value until the transaction ends.
+	k := []byte(key)
+	return w.bucket.Put(k, appendRecord(nil, k, r))
+}
+
+// replace puts the file at path, which is closed, in the place of s's.
+func (s *states) replace(path string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeBolt() // it is damaged: whether it can be closed does not matter
+	if err := os.Rename(path, s.path); err != nil {
+		return err
+	}
+	db, err := openBolt(s.path)
+	if err != nil {
+		return err
+	}
+	s.db = db
+	s.damage.Store(nil)
+	return nil
+}
+
+func statesPath(dir string) string { return filepath.Join(dir, statesName) }

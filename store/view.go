@@ -1,0 +1,292 @@
+package store
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"sort"
+	"time"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// Moment is a point on one of the two axes of time: [AsOf] in event time,
+// [KnownAt] and [KnownBy] in what the database knew.
+type Moment struct {
+	kind momentKind
+	time time.Time
+	seq  uint64
+}
+
+type momentKind uint8
+
+const (
+	momentAsOf momentKind = iota + 1
+	momentKnownAt
+	momentKnownBy
+)
+
+// AsOf is event time t, inclusive: events with Time ≤ t count.
+func AsOf(t time.Time) Moment { return Moment{kind: momentAsOf, time: t} }
+
+// KnownAt is what was known once position seq was committed; 0 is nothing.
+func KnownAt(seq uint64) Moment { return Moment{kind: momentKnownAt, seq: seq} }
+
+// KnownBy is what was known at the commit time t, inclusive: KnownAt of the last
+// position recorded at or before t. [View.Seq] tells which that is.
+func KnownBy(t time.Time) Moment { return Moment{kind: momentKnownBy, time: t} }
+
+// View is the whole database as of one moment. It is an immutable value: cheap to
+// make, safe to share, in no need of closing, and its answers stay what they are
+// while writes, checkpoints and rotations go on. It is of use until the database
+// is closed.
+//
+// A view with a moment in event time sees the events with Time up to it. A
+// retraction speaks of what is known, not of when something happened: it counts
+// whatever its own Time.
+type View struct {
+	db   *DB
+	time int64 // latest = no bound
+	seq  uint64
+}
+
+// Latest is the view of everything committed so far.
+func (db *DB) Latest() *View { return &View{db: db, time: latest, seq: db.visible.Load()} }
+
+// View is the view at the given moments, one on each axis; an axis not given is
+// at its latest. A moment of knowledge that has not come yet is [ErrFuture].
+// O(log n).
+func (db *DB) View(moments ...Moment) (*View, error) {
+	v := db.Latest()
+	var asOf, known bool
+	for _, m := range moments {
+		axis := &known
+		if m.kind == momentAsOf {
+			axis = &asOf
+		}
+		if *axis {
+			return nil, fmt.Errorf("view: %w: two moments on one axis", ErrInvalid)
+		}
+		*axis = true
+		if err := v.move(m); err != nil {
+			return nil, fmt.Errorf("view: %w", err)
+		}
+	}
+	return v, nil
+}
+
+func (v *View) move(m Moment) (err error) {
+	switch m.kind {
+	case momentKnownAt:
+		if m.seq > v.seq {
+			return fmt.Errorf("%w: position %d is asked for, the newest is %d", ErrFuture, m.seq, v.seq)
+		}
+		v.seq = m.seq
+		return nil
+	case momentAsOf, momentKnownBy:
+	default:
+		return fmt.Errorf("%w: the zero Moment is none", ErrInvalid)
+	}
+	ns, ok := segment.Nanos(m.time)
+	if !ok {
+		return fmt.Errorf("%w: time %s is outside the years 1677 to 2262", ErrInvalid, m.time)
+	}
+	if m.kind == momentAsOf {
+		v.time = ns
+		return nil
+	}
+	v.seq, err = v.db.knownBy(ns, v.seq)
+	return err
+}
+
+// knownBy is the last position up to newest that was recorded at or before t, a
+// time that must have come.
+func (db *DB) knownBy(t int64, newest uint64) (uint64, error) {
+	seq, err := db.lastRecorded(t, newest)
+	if err == nil && seq == newest && t > db.opt.Now().UnixNano() && !db.recordedAt(newest, t) {
+		err = fmt.Errorf("%w: %s has not come yet, the newest position is %d", ErrFuture, instant(t), newest)
+	}
+	return seq, err
+}
+
+// lastRecorded is the last position up to newest that was recorded at or before
+// t. O(log n) and a read of at most a mark's distance.
+func (db *DB) lastRecorded(t int64, newest uint64) (uint64, error) {
+	logs := *db.logs.Load()
+	i := sort.Search(len(logs), func(i int) bool {
+		first, any := logs[i].FirstRecorded()
+		return !any || first > t
+	})
+	if i == 0 {
+		return 0, nil
+	}
+	log := logs[i-1]
+	r := log.Frames(log.SeekRecorded(t), log.end.Load())
+	seq := log.Header.First - 1
+	for {
+		f, err := nextEvents(r)
+		if err != nil || f == nil || f.Recorded > t || f.First > newest {
+			return seq, err
+		}
+		seq = f.Last()
+	}
+}
+
+// recordedAt reports whether position seq, the newest, was recorded at or after
+// t, as imported commit times may be.
+func (db *DB) recordedAt(seq uint64, t int64) bool {
+	for f, err := range db.frames(seq, seq) {
+		return err == nil && f.Recorded >= t
+	}
+	return false
+}
+
+// Seq is the position that the view is exact at.
+func (v *View) Seq() uint64 { return v.seq }
+
+// Time is the view's moment in event time, and whether it has one.
+func (v *View) Time() (time.Time, bool) {
+	if v.time == latest {
+		return time.Time{}, false
+	}
+	return instant(v.time), true
+}
+
+// State is the fold of a key's events at some moment. What is not the fields is
+// that of the event the state is attributed to: the last change folded in, not
+// counting those that repeat a state already there.
+type State struct {
+	Stream, Key, Type string
+	Time, Recorded    time.Time
+	Seq, Version      uint64
+	Fields            Fields
+}
+
+// Get is the state of a key, and whether it has one. The latest costs a look at
+// the overlay, or a read of bbolt; another moment O(log n) and a read of one
+// event under [Replace], of all events since the key's last delete under other
+// folds.
+func (v *View) Get(stream, key string) (State, bool, error) {
+	s, err := v.stream(stream)
+	if err != nil {
+		return State{}, false, fmt.Errorf("get key %q: %w", key, err)
+	}
+	k := s.live.Get(key)
+	if k == nil {
+		return State{}, false, nil
+	}
+	st, err := v.state(s, k)
+	if err != nil {
+		return State{}, false, fmt.Errorf("get key %q of stream %q: %w", key, stream, err)
+	}
+	if !st.live {
+		return State{}, false, nil
+	}
+	full, err := s.full(k.Name, &st)
+	return full, err == nil, err
+}
+
+// stream is the stream of that name, if the database is open.
+func (v *View) stream(name string) (*stream, error) {
+	if v.db.closed.Load() {
+		return nil, ErrClosed
+	}
+	return v.db.stream(name)
+}
+
+// state is the state of k in the view.
+func (v *View) state(s *stream, k *key) (state, error) {
+	if k.Data.first > v.seq {
+		return state{}, nil
+	}
+	if v.time == latest {
+		if r, ok := v.record(k); ok {
+			return r.state, nil
+		}
+		if k.Data.record.Load() == nil {
+			if r := v.db.states.get(s, k.Name); v.sees(r) {
+				return r.state, nil
+			}
+		}
+	}
+	return v.db.stateAt(s, k, v.time, v.seq)
+}
+
+// record is the record of k in the overlay that holds in the view.
+//
+// If there is none at all, bbolt has the latest record, and it holds if the view
+// sees it: an event that the view sees is in the overlay before the view can be
+// made, and leaves it for bbolt. If there are only newer ones, what came before
+// them is asked of the log: bbolt may be older than the view.
+func (v *View) record(k *key) (*record, bool) {
+	r := v.db.visibleRecord(k, v.seq)
+	return r, v.sees(r)
+}
+
+func (v *View) sees(r *record) bool { return r != nil && r.last <= v.seq && !r.unknown }
+
+// full is st for the caller.
+func (s *stream) full(key string, st *state) (State, error) {
+	fields, err := s.fields(st)
+	if err != nil {
+		return State{}, fmt.Errorf("state of key %q of stream %q: %w", key, s.Name, err)
+	}
+	return State{
+		Stream: s.Name, Key: key, Type: st.typ, Fields: fields,
+		Time: instant(st.from.time), Recorded: instant(st.from.recorded),
+		Seq: st.from.seq, Version: st.from.version,
+	}, nil
+}
+
+// LastSeen is the time of the last sign of life of a key: of its latest event,
+// heartbeats included, that is not retracted and no retraction (which speaks of
+// the record, not of the source). O(log n); by arrival O(n).
+func (v *View) LastSeen(stream, key string) (time.Time, bool, error) {
+	s, err := v.stream(stream)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("last seen of key %q: %w", key, err)
+	}
+	k := s.live.Get(key)
+	if k == nil {
+		return time.Time{}, false, nil
+	}
+	seen, ok := v.lastSeen(s, k)
+	return seen, ok, nil
+}
+
+func (v *View) lastSeen(s *stream, k *key) (time.Time, bool) {
+	seen := lastSeen(s, k, v.time, v.seq)
+	if seen == math.MinInt64 {
+		return time.Time{}, false
+	}
+	return instant(seen), true
+}
+
+// Sighting is when a key was last seen.
+type Sighting struct {
+	Key      string
+	LastSeen time.Time
+}
+
+// Silent is the keys, in key order, whose last sign of life is before since and
+// which were not deleted.
+func (v *View) Silent(stream string, since time.Time) iter.Seq2[Sighting, error] {
+	return func(yield func(Sighting, error) bool) {
+		s, err := v.stream(stream)
+		if err != nil {
+			yield(Sighting{}, fmt.Errorf("silent keys: %w", err))
+			return
+		}
+		s.live.Ordered().Ascend(func(k *key) bool {
+			seen, ok := v.lastSeen(s, k)
+			if !ok || !seen.Before(since) {
+				return true
+			}
+			last, ok := k.Changes.Last(v.time, v.seq, retractedAt(k, v.seq).effective())
+			if ok && isDelete(last) {
+				return true
+			}
+			return yield(Sighting{k.Name, seen}, nil)
+		})
+	}
+}
