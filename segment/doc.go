@@ -75,6 +75,5 @@
 // event but make a row unreadable without the file's state; sealed files take
 // names out of rows altogether, so the log stays plain. Files are written
 // through pwrite and read through pread: a mapping would save a system call on
-// a read (0.3 µs of about 1) at the price of a fault that kills the process
-// when a disk fails.
+// a read at the price of a fault that kills the process when a disk fails.
 package segment

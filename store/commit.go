@@ -128,14 +128,19 @@ func (db *DB) await(g *group) error {
 		g.lead, g.done = make(chan struct{}, 1), make(chan struct{})
 	}
 	db.mu.Unlock()
-	select {
-	case <-g.done:
-	case <-g.lead:
-		db.mu.Lock()
-		db.leadOpen()
-		db.mu.Unlock()
+	for {
+		select {
+		case <-g.done:
+			return g.err
+		case <-g.lead:
+			// An appender that came meanwhile may have taken the lead.
+			db.mu.Lock()
+			if db.open == g && db.syncing == nil {
+				db.leadOpen()
+			}
+			db.mu.Unlock()
+		}
 	}
-	return g.err
 }
 
 // leadOpen writes the open group. mu is held, and let go during the writing.
