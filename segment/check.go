@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// ErrInvalid is what every refusal of an event's form is, for errors.Is.
-var ErrInvalid = errors.New("invalid event")
+// ErrInvalid is what every refusal of an argument's form is, for errors.Is.
+var ErrInvalid = errors.New("invalid")
 
 // Check reports what about e cannot be stored, wrapping [ErrInvalid], or nil.
 func (e *Event) Check() error {

@@ -72,7 +72,8 @@ type batch struct {
 	define   []Stream
 	bound    int // bytes that its rows take at most
 	ids      bool
-	seen     uint64 // up to here the boundary was found to hold
+	seen     uint64 // up to here the boundary was looked at
+	matched  *BoundaryError
 }
 
 // check looks at everything that needs no look at the database.
@@ -122,7 +123,7 @@ func (db *DB) prepare(ctx context.Context, b *batch) (r Receipt, wait *group, er
 	if err := db.checkExpect(b.expect); err != nil {
 		return r, nil, err
 	}
-	if err := db.checkBoundary(b.boundary, b.seen); err != nil {
+	if err := db.checkBoundary(b); err != nil {
 		return r, nil, err
 	}
 	if err := db.checkRetractions(b.events); err != nil {

@@ -49,6 +49,7 @@ func (db *DB) apply(ev *applied) {
 	r.prev.Store(d.record.Load())
 	db.trim(r)
 	d.record.Store(r)
+	d.reached.Store(r.last) // after the record: see latestRecord
 	if d.dirty != db.generation {
 		d.dirty = db.generation
 		ev.stream.dirty = append(ev.stream.dirty, ev.key)
@@ -217,13 +218,10 @@ const latestSeq = math.MaxUint64
 // current is the latest state of k before the event at hand: from the overlay,
 // from bbolt, or from the log.
 func (db *DB) current(s *stream, k *key) (state, error) {
-	if r := k.Data.record.Load(); r != nil {
-		if !r.unknown {
-			return r.state, nil
-		}
-	} else if k.Data.version == 0 {
+	if k.Data.version == 0 {
 		return state{}, nil
-	} else if r := db.states.get(s, k.Name); r != nil && !r.unknown && r.last == k.Data.last {
+	}
+	if r := db.newest(s, k, latestSeq); r != nil && !r.unknown {
 		return r.state, nil
 	}
 	return db.stateAt(s, k, latest, latestSeq)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -42,14 +43,18 @@ func (it *Item) matches(e *Event) bool {
 }
 
 // scanBoundary looks at the visible events behind the boundary before the
-// writer's lock is taken, so that an old position holds nobody up, and returns
-// up to where it looked.
-func (db *DB) scanBoundary(b *Boundary) (seen uint64, err error) {
-	if b == nil {
-		return 0, nil
+// writer's lock is taken, so that an old position holds nobody up. What it finds
+// counts when it is the boundary's turn: idempotence comes before.
+func (db *DB) scanBoundary(b *batch) error {
+	if b.boundary == nil {
+		return nil
 	}
-	seen = db.visible.Load()
-	return seen, db.matchVisible(b, b.After, seen)
+	b.seen = db.visible.Load()
+	err := db.matchVisible(b.boundary, b.boundary.After, b.seen)
+	if errors.As(err, &b.matched) {
+		return nil
+	}
+	return err
 }
 
 // matchVisible looks at the positions (after, upTo] of the log.
@@ -77,13 +82,17 @@ func (b *Boundary) matches(e *Event) bool {
 	return false
 }
 
-// checkBoundary looks at what came after position seen, the frames about to be
-// written included. mu is held.
-func (db *DB) checkBoundary(b *Boundary, seen uint64) error {
-	if b == nil {
+// checkBoundary looks at what came since, the frames about to be written
+// included. mu is held.
+func (db *DB) checkBoundary(in *batch) error {
+	b := in.boundary
+	switch {
+	case b == nil:
 		return nil
+	case in.matched != nil:
+		return in.matched
 	}
-	seen = max(seen, b.After)
+	seen := max(in.seen, b.After)
 	visible := db.visible.Load()
 	if err := db.matchVisible(b, seen, visible); err != nil {
 		return err

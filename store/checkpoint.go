@@ -105,7 +105,7 @@ func (db *DB) writeStates(ctx context.Context, to *states, position uint64, list
 		for i, keys := range lists {
 			slices.SortFunc(keys, func(a, b *key) int { return strings.Compare(a.Name, b.Name) })
 			for _, k := range keys {
-				r := db.visibleRecord(k, db.visible.Load())
+				r, _, _ := db.overlaid(k, db.visible.Load())
 				if r == nil {
 					continue
 				}
@@ -127,16 +127,6 @@ func (db *DB) writeStates(ctx context.Context, to *states, position uint64, list
 		return nil, fmt.Errorf("write states: %w", err)
 	}
 	return written, nil
-}
-
-// visibleRecord is the newest record of k in the overlay that position seq may
-// see, or nil.
-func (db *DB) visibleRecord(k *key, seq uint64) *record {
-	r := k.Data.record.Load()
-	for r != nil && r.last > seq {
-		r = r.prev.Load()
-	}
-	return r
 }
 
 // settle takes the written records out of the overlay and puts the keys that

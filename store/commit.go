@@ -55,8 +55,7 @@ func (db *DB) commit(ctx context.Context, b *batch) (Receipt, error) {
 	if err := db.makeRoom(ctx); err != nil {
 		return Receipt{}, err
 	}
-	var err error
-	if b.seen, err = db.scanBoundary(b.boundary); err != nil {
+	if err := db.scanBoundary(b); err != nil {
 		return Receipt{}, err
 	}
 	db.mu.Lock()

@@ -209,6 +209,7 @@ func (db *DB) replayFrame(log *logFile, f *segment.Frame, durable uint64) error 
 		k := s.key(row.Key, row.seq)
 		v := index.Version{Time: f.Recorded - row.Lag, Seq: row.seq, Place: uint64(placeOf(row.Kind, row.Unchanged, log.number, row.at))}
 		s.enter(k, v, row.Ref)
+		k.Data.reached.Store(v.Seq)
 		if k.Data.version != row.Version {
 			return fmt.Errorf("event %d says version %d of key %q, it is number %d", row.seq, row.Version, row.Key, k.Data.version)
 		}

@@ -111,16 +111,7 @@ func (v *View) records(s *stream, keys []*key) []*record {
 	if v.time != latest {
 		return found
 	}
-	var missing []int
-	for i, k := range keys {
-		found[i], _ = v.record(k)
-		if k.Data.first <= v.seq && k.Data.record.Load() == nil {
-			missing = append(missing, i)
-		}
-	}
-	if len(missing) > 0 {
-		v.db.states.fill(s, keys, missing, found)
-	}
+	v.db.fillRecords(s, keys, v.seq, found)
 	for i, r := range found {
 		if !v.sees(r) {
 			found[i] = nil
@@ -129,12 +120,30 @@ func (v *View) records(s *stream, keys []*key) []*record {
 	return found
 }
 
-// fill gets the records of the missing keys in one transaction.
-func (s *states) fill(st *stream, keys []*key, missing []int, found []*record) {
-	s.access(st, func(tx *bolt.Tx) (err error) {
-		b := tx.Bucket(st.bucketName())
-		for _, i := range missing {
-			if found[i], err = recordIn(b, keys[i].Name); err != nil {
+// fillRecords is [DB.newest] of many keys, those of bbolt in one transaction.
+// Keys without an event up to seq are passed over.
+func (db *DB) fillRecords(s *stream, keys []*key, seq uint64, found []*record) {
+	reached := make([]uint64, len(keys)) // 0 = not in bbolt
+	missing := false
+	for i, k := range keys {
+		if k.Data.first > seq {
+			continue
+		}
+		r, at, inBolt := db.overlaid(k, seq)
+		if found[i] = r; inBolt {
+			reached[i], missing = at, true
+		}
+	}
+	if !missing {
+		return
+	}
+	db.states.access(s, func(tx *bolt.Tx) (err error) {
+		b := tx.Bucket(s.bucketName())
+		for i, at := range reached {
+			if at == 0 {
+				continue
+			}
+			if found[i], err = recordIn(b, keys[i], at); err != nil {
 				return err
 			}
 		}

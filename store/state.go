@@ -73,10 +73,12 @@ type record struct {
 }
 
 // keyState is what the engine keeps with a key of the live index. first is the
-// position of its first event and never changes; record is nil when bbolt has
-// the latest; the rest is the writer's.
+// position of its first event and never changes; reached is that of its last one,
+// which a record in bbolt must reach to be the latest; record is nil when bbolt
+// has it; the rest is the writer's.
 type keyState struct {
-	first uint64
+	first   uint64
+	reached atomic.Uint64
 	head
 	dirty  uint32 // the generation in which the key was put on the dirty list
 	record atomic.Pointer[record]

@@ -29,12 +29,16 @@ import (
 // answered from the log.
 //
 // bbolt has no checksums of its own but on its two meta pages. So every record
-// has one over key and value, a key that the live index knows must be there, and
-// calls into bbolt are guarded: a wild pointer in a damaged page is a fault that
-// becomes an error.
+// has one over key and value, a key that the live index knows must be there, a
+// record must reach the key's last event (a damaged branch may lead to a page of
+// long ago), and calls into bbolt are guarded: a wild pointer in a damaged page is
+// a fault that becomes an error.
 //
-// Read transactions are short, one a read, so that no page stays pinned; the
-// freelist is a map and not written (it is found anew at open).
+// Read transactions are short, one a read, so that no page stays pinned. The
+// freelist is a map and is written with each transaction: checkpoints are few and
+// large, so it costs them nothing to speak of, and without it bbolt would walk the
+// whole file when it is opened, in a goroutine of its own where a fault in a
+// damaged page cannot be caught.
 const (
 	statesName = "state.db"
 	metaBucket = "annals"
@@ -58,20 +62,32 @@ type states struct {
 	db *bolt.DB // nil before it is built for the first time
 
 	damage atomic.Pointer[error] // what was met, until it is rebuilt
+
+	// stuck: a write panicked, so bbolt may hold locks that closing waits
+	// for. It is left open until the process ends.
+	stuck bool
 }
 
 func openBolt(path string) (db *bolt.DB, err error) {
 	err = guard(func() error {
 		db, err = bolt.Open(path, 0o644, &bolt.Options{
 			Timeout:         time.Second, // the directory's lock is ours: nobody else should have it
-			NoFreelistSync:  true,
 			FreelistType:    bolt.FreelistMapType,
 			InitialMmapSize: mapSize(),
 		})
 		return err
 	})
-	return db, err
+	if err != nil {
+		return nil, err
+	}
+	db.AllocSize = growStep
+	return db, nil
 }
+
+// growStep is the multiple that the file grows by. bbolt's own 16 MiB spares a
+// small transaction a truncate; ours are large, and a small database should stay
+// small.
+const growStep = 256 << 10
 
 // mapSize is how much address space the file is mapped into from the start. When
 // a transaction outgrows the mapping bbolt copies all it holds out of it first:
@@ -84,12 +100,14 @@ func mapSize() int {
 	return 16 << 30
 }
 
+var errPanic = errors.New("bbolt panicked")
+
 // guard runs f and turns a panic or a fault in it into an error.
 func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("bbolt panicked: %v", p)
+			err = fmt.Errorf("%w: %v", errPanic, p)
 		}
 	}()
 	return f()
@@ -185,7 +203,7 @@ func (s *states) close() error {
 }
 
 func (s *states) closeBolt() error {
-	if s.db == nil {
+	if s.db == nil || s.stuck {
 		return nil
 	}
 	return guard(s.db.Close)
@@ -194,11 +212,11 @@ func (s *states) closeBolt() error {
 // bucketName is a stream's bucket.
 func (s *stream) bucketName() []byte { return binary.BigEndian.AppendUint32(nil, s.number) }
 
-// get is the record of a key that the live index knows and the overlay does not
-// have. It is nil where bbolt does not have it undamaged; that is noted.
-func (s *states) get(st *stream, key string) (r *record) {
+// get is the record of a key that bbolt has for sure, as of position reached or
+// later. It is nil where bbolt does not have it undamaged; that is noted.
+func (s *states) get(st *stream, k *key, reached uint64) (r *record) {
 	s.access(st, func(tx *bolt.Tx) (err error) {
-		r, err = recordIn(tx.Bucket(st.bucketName()), key)
+		r, err = recordIn(tx.Bucket(st.bucketName()), k, reached)
 		return err
 	})
 	return r
@@ -225,19 +243,22 @@ func (s *states) access(st *stream, read func(tx *bolt.Tx) error) {
 	}
 }
 
-// recordIn is the record of key in a bucket that must have it.
-func recordIn(b *bolt.Bucket, key string) (*record, error) {
+// recordIn is the record of k in a bucket that must have one.
+func recordIn(b *bolt.Bucket, k *key, reached uint64) (*record, error) {
 	if b == nil {
-		return nil, fmt.Errorf("key %q: there is no bucket", key)
+		return nil, fmt.Errorf("key %q: there is no bucket", k.Name)
 	}
-	k := []byte(key)
-	value := b.Get(k)
+	name := []byte(k.Name)
+	value := b.Get(name)
 	if value == nil {
-		return nil, fmt.Errorf("key %q: there is no record", key)
+		return nil, fmt.Errorf("key %q: there is no record", k.Name)
 	}
-	r, err := parseRecord(k, value)
+	r, err := parseRecord(name, value)
 	if err != nil {
-		return nil, fmt.Errorf("key %q: %w", key, err)
+		return nil, fmt.Errorf("key %q: %w", k.Name, err)
+	}
+	if r.last < reached {
+		return nil, fmt.Errorf("key %q: the record reaches position %d, the key has event %d", k.Name, r.last, reached)
 	}
 	return r, nil
 }
@@ -247,7 +268,7 @@ func recordIn(b *bolt.Bucket, key string) (*record, error) {
 func (s *states) put(id [16]byte, position uint64, each func(put func(st *stream, key string, r *record) error) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return guard(func() error {
+	err := guard(func() error {
 		return s.db.Update(func(tx *bolt.Tx) error {
 			w := stateWriter{tx: tx}
 			if err := each(w.put); err != nil {
@@ -256,6 +277,11 @@ func (s *states) put(id [16]byte, position uint64, each func(put func(st *stream
 			return putMeta(tx, id, position)
 		})
 	})
+	if errors.Is(err, errPanic) {
+		s.stuck = true
+		s.damage.CompareAndSwap(nil, &err)
+	}
+	return err
 }
 
 // stateWriter puts records into one transaction.
@@ -289,7 +315,7 @@ func (s *states) replace(path string) error {
 	if err != nil {
 		return err
 	}
-	s.db = db
+	s.db, s.stuck = db, false
 	s.damage.Store(nil)
 	return nil
 }

@@ -200,27 +200,40 @@ func (v *View) state(s *stream, k *key) (state, error) {
 		return state{}, nil
 	}
 	if v.time == latest {
-		if r, ok := v.record(k); ok {
+		if r := v.db.newest(s, k, v.seq); v.sees(r) {
 			return r.state, nil
-		}
-		if k.Data.record.Load() == nil {
-			if r := v.db.states.get(s, k.Name); v.sees(r) {
-				return r.state, nil
-			}
 		}
 	}
 	return v.db.stateAt(s, k, v.time, v.seq)
 }
 
-// record is the record of k in the overlay that holds in the view.
+// newest is the newest record of k that position seq may see; nil where only the
+// log can tell.
 //
-// If there is none at all, bbolt has the latest record, and it holds if the view
-// sees it: an event that the view sees is in the overlay before the view can be
-// made, and leaves it for bbolt. If there are only newer ones, what came before
-// them is asked of the log: bbolt may be older than the view.
-func (v *View) record(k *key) (*record, bool) {
-	r := v.db.visibleRecord(k, v.seq)
-	return r, v.sees(r)
+// If the overlay has records of k, one of them holds, or none does: they are all
+// newer than seq, and bbolt may be older than it. If it has none, bbolt has the
+// newest.
+func (db *DB) newest(s *stream, k *key, seq uint64) *record {
+	r, reached, inBolt := db.overlaid(k, seq)
+	if inBolt {
+		return db.states.get(s, k, reached)
+	}
+	return r
+}
+
+// overlaid is the newest record of k in the overlay that position seq may see. If
+// the overlay has none at all, bbolt has one that reaches at least position
+// reached: a record is put into the overlay before reached tells of it, and leaves
+// only once bbolt has it.
+func (db *DB) overlaid(k *key, seq uint64) (r *record, reached uint64, inBolt bool) {
+	reached = k.Data.reached.Load()
+	if r = k.Data.record.Load(); r == nil {
+		return nil, reached, true
+	}
+	for r != nil && r.last > seq {
+		r = r.prev.Load()
+	}
+	return r, reached, false
 }
 
 func (v *View) sees(r *record) bool { return r != nil && r.last <= v.seq && !r.unknown }
