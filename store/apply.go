@@ -91,29 +91,36 @@ func (s *stream) rehead(k *key) {
 	if v, ok := k.Changes.Last(latest, h.last, keep); ok {
 		h.order, h.deleted = s.stamp(v.Time, v.Seq), isDelete(v)
 	}
-	h.seen = lastSeen(s, k, latest, h.last)
+	h.seen = never
+	if seen, ok := lastSeen(s, k, latest, h.last); ok {
+		h.seen = seen
+	}
 }
 
 // lastSeen is the last sign of life of k as of t known at seq: any event but a
 // retraction that is not retracted. O(log n), by arrival O(n) where times fall.
-func lastSeen(s *stream, k *key, t int64, seq uint64) int64 {
+func lastSeen(s *stream, k *key, t int64, seq uint64) (seen int64, ok bool) {
 	keep := retractedAt(k, seq).effective()
-	seen := int64(never)
+	sight := func(v index.Version) {
+		if !ok || v.Time > seen {
+			seen, ok = v.Time, true
+		}
+	}
 	if v, ok := k.Beats.Last(t, seq, keep); ok {
-		seen = v.Time
+		sight(v)
 	}
 	if s.Order == ByTime {
 		if v, ok := k.Changes.Last(t, seq, keep); ok {
-			seen = max(seen, v.Time)
+			sight(v)
 		}
-		return seen
+		return seen, ok
 	}
 	for _, v := range k.Changes.All(t, seq) {
-		if v.Time > seen && (keep == nil || keep(v)) {
-			seen = v.Time
+		if keep == nil || keep(v) {
+			sight(v)
 		}
 	}
-	return seen
+	return seen, ok
 }
 
 // errRefold says that a state is to be computed from the key's history, once the

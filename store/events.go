@@ -63,7 +63,7 @@ func (v *View) filter(q EventQuery) (filter, error) {
 		return nil, err
 	}
 	return func(s *stream, row *segment.Row, t int64) bool {
-		return (only == nil || s == only) && (t <= v.time || row.Kind == Retraction) && t >= since && (until == latest || t < until) &&
+		return (only == nil || s == only) && (t <= v.time || row.Kind == Retraction) && t >= since && (q.Until.IsZero() || t < until) &&
 			strings.HasPrefix(row.Key, q.KeyPrefix) && (len(q.Types) == 0 || slices.Contains(q.Types, row.Type))
 	}, nil
 }

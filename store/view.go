@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"iter"
-	"math"
 	"sort"
 	"time"
 
@@ -46,7 +45,8 @@ func KnownBy(t time.Time) Moment { return Moment{kind: momentKnownBy, time: t} }
 // whatever its own Time.
 type View struct {
 	db   *DB
-	time int64 // latest = no bound
+	time int64 // latest where there is no bound
+	asOf bool  // there is one
 	seq  uint64
 }
 
@@ -92,7 +92,7 @@ func (v *View) move(m Moment) (err error) {
 		return fmt.Errorf("%w: time %s is outside the years 1677 to 2262", ErrInvalid, m.time)
 	}
 	if m.kind == momentAsOf {
-		v.time = ns
+		v.time, v.asOf = ns, true
 		return nil
 	}
 	v.seq, err = v.db.knownBy(ns, v.seq)
@@ -146,7 +146,7 @@ func (v *View) Seq() uint64 { return v.seq }
 
 // Time is the view's moment in event time, and whether it has one.
 func (v *View) Time() (time.Time, bool) {
-	if v.time == latest {
+	if !v.asOf {
 		return time.Time{}, false
 	}
 	return instant(v.time), true
@@ -268,8 +268,8 @@ func (v *View) LastSeen(stream, key string) (time.Time, bool, error) {
 }
 
 func (v *View) lastSeen(s *stream, k *key) (time.Time, bool) {
-	seen := lastSeen(s, k, v.time, v.seq)
-	if seen == math.MinInt64 {
+	seen, ok := lastSeen(s, k, v.time, v.seq)
+	if !ok {
 		return time.Time{}, false
 	}
 	return instant(seen), true
