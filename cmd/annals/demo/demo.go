@@ -40,17 +40,6 @@ type Commit struct {
 	Batch  store.Batch
 }
 
-// Batches is the batches of all commits, oldest first; see [Commits].
-func Batches() iter.Seq2[store.Batch, error] {
-	return func(yield func(store.Batch, error) bool) {
-		for c, err := range Commits(nil) {
-			if !yield(c.Batch, err) {
-				return
-			}
-		}
-	}
-}
-
 // Commits is the commits, oldest first, decoded as they are asked for. Their
 // events have the fields blob, mode, size, author, insertions, deletions, from
 // and to where the data have them, the author's time as Time, and an ID made

@@ -39,8 +39,9 @@ func TestCommits_Counts(t *testing.T) {
 	}
 }
 
-func TestBatches_First(t *testing.T) {
-	for b, err := range Batches() {
+func TestCommits_First(t *testing.T) {
+	for c, err := range Commits(nil) {
+		b := c.Batch
 		if err != nil {
 			t.Fatal(err)
 		}
