@@ -73,39 +73,41 @@ func (p Point) Get(stream, key string) *store.State {
 	var state *store.State
 	for _, e := range p.entries(stream, key) {
 		if p.retractedBy(e.said.Seq) == 0 {
-			state = p.m.fold(state, e)
+			state = p.fold(state, e)
 		}
 	}
 	return state
 }
 
 // fold is the state after one more event.
-func (m *Model) fold(state *store.State, e entry) *store.State {
+func (p Point) fold(state *store.State, e entry) *store.State {
 	switch e.said.Kind {
 	case store.Delete:
 		return nil
 	case store.Heartbeat, store.Retraction:
 		return state
 	}
-	fields, ok := m.foldFields(state, e.said)
+	fields, ok := p.m.foldFields(state, e.said)
 	if !ok {
 		return nil
 	}
-	after := m.attributed(state, e)
+	after := p.attributed(state, e)
 	after.Fields = fields
 	return &after
 }
 
 // attributed is a state without its fields: what it has of the event that it is
 // said to come from. A change that only changes made a heartbeat of leaves that
-// to the event which it repeats; under the other folds to the one that the state
-// before it came from.
-func (m *Model) attributed(state *store.State, e entry) store.State {
-	by := e.said
+// to the event which it repeats, unless that is retracted; under the other folds
+// to the one that the state before it came from.
+func (p Point) attributed(state *store.State, e entry) store.State {
+	by, m := e.said, p.m
 	if e.shown.Kind == store.Heartbeat {
 		switch {
 		case m.streams[by.Stream].Fold == store.Replace:
-			by = m.log[e.shown.Same-1].said
+			if p.retractedBy(e.shown.Same) == 0 {
+				by = m.log[e.shown.Same-1].said
+			}
 		case state != nil:
 			return *state
 		}
@@ -187,7 +189,7 @@ func (p Point) History(stream, key string) []store.Transition {
 	for _, e := range p.entries(stream, key) {
 		t := store.Transition{Event: e.shown, Old: state, RetractedBy: p.retractedBy(e.said.Seq)}
 		if t.RetractedBy == 0 {
-			state = p.m.fold(state, e)
+			state = p.fold(state, e)
 		}
 		t.New = state
 		history = append(history, t)

@@ -28,9 +28,9 @@ type Batch struct {
 
 // Receipt says where a batch is.
 type Receipt struct {
-	First, Last uint64 // positions of the first and the last event; 0 without events
-	Recorded    time.Time
-	Versions    []uint64 // of each event within its key
+	First, Last uint64    // positions of the first and the last event; 0 without events
+	Recorded    time.Time // of the batch; without events, of the last one before
+	Versions    []uint64  // of each event within its key
 
 	// Duplicate: every event's ID was stored before, with the same content,
 	// by one batch. Nothing was stored now; the rest of the receipt is that

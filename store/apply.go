@@ -45,7 +45,7 @@ func (db *DB) apply(ev *applied) {
 	if err == errRefold {
 		st, err = db.stateAt(ev.stream, ev.key, latest, latestSeq)
 	}
-	r := &record{head: d.head, state: st, unknown: err != nil}
+	r := &record{last: d.last, state: st, unknown: err != nil}
 	r.prev.Store(d.record.Load())
 	db.trim(r)
 	d.record.Store(r)

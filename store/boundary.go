@@ -16,7 +16,8 @@ type Boundary struct {
 
 // Item matches an event of the stream (any, when empty), of one of the types
 // (any, when there are none), that carries every one of the fields with an equal
-// value.
+// value. It looks at events as they are stored: one that OnlyChanges made a
+// heartbeat under [Replace] has no fields of its own.
 type Item struct {
 	Stream string
 	Types  []string

@@ -229,6 +229,6 @@ func (db *DB) fill(s *stream, keys []*key) {
 			continue
 		}
 		st, err := db.stateAt(s, k, latest, latestSeq)
-		k.Data.record.Store(&record{head: k.Data.head, state: st, unknown: err != nil})
+		k.Data.record.Store(&record{last: k.Data.last, state: st, unknown: err != nil})
 	}
 }

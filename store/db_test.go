@@ -379,7 +379,7 @@ func TestVerify_FindsAWrongState(t *testing.T) {
 	k = s.live.Get("k3")
 	st, _ := db.stateAt(s, s.live.Get("k4"), latest, latestSeq)
 	err = db.states.put(db.id, 10, func(put func(*stream, string, *record) error) error {
-		return put(s, "k3", &record{head: k.Data.head, state: st})
+		return put(s, "k3", &record{last: k.Data.last, state: st})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func (db *DB) stateAt(s *stream, k *key, t int64, seq uint64) (state, error) {
 		if !ok || isDelete(v) {
 			return state{}, nil
 		}
-		return db.replaceWith(s, k, v)
+		return db.replaceWith(k, v, gone)
 	}
 	if err := s.needFold(); err != nil {
 		return state{}, err
@@ -73,23 +73,43 @@ func (db *DB) stateAt(s *stream, k *key, t int64, seq uint64) (state, error) {
 }
 
 // replaceWith is the state that the change v makes under Replace. An unchanged
-// event stands for the one it repeats.
-func (db *DB) replaceWith(s *stream, k *key, v index.Version) (state, error) {
+// event leaves the state to the one it repeats, unless that is retracted.
+func (db *DB) replaceWith(k *key, v index.Version, gone retracted) (state, error) {
 	row, err := db.row(v)
 	if err != nil {
 		return state{}, err
 	}
+	st := state{live: true, from: originOf(&row, v), typ: row.Type}
 	if row.Unchanged {
-		same, ok := k.Changes.Find(row.Ref)
-		if !ok {
-			return state{}, fmt.Errorf("fold key %q of stream %q: event %d repeats event %d, which is not there", k.Name, s.Name, v.Seq, row.Ref)
+		if same, ok := k.Changes.Find(row.Ref); ok && !gone.has(same.Seq) {
+			first, err := db.row(same)
+			if err != nil {
+				return state{}, err
+			}
+			st.from = originOf(&first, same)
 		}
-		v = same
-		if row, err = db.row(v); err != nil {
+		if row, err = db.repeats(k, row); err != nil {
 			return state{}, err
 		}
 	}
-	return state{live: true, from: originOf(&row, v), typ: row.Type, content: row.Encoded()}, nil
+	st.content = row.Encoded()
+	return st, nil
+}
+
+// repeats is the row whose content an unchanged row under Replace stands for.
+// What it names may be unchanged itself, where the first one was retracted.
+func (db *DB) repeats(k *key, row segment.Row) (segment.Row, error) {
+	for row.Unchanged {
+		v, ok := k.Changes.Find(row.Ref)
+		if !ok {
+			return row, fmt.Errorf("fold key %q: an event repeats event %d, which is not there", k.Name, row.Ref)
+		}
+		var err error
+		if row, err = db.row(v); err != nil {
+			return row, err
+		}
+	}
+	return row, nil
 }
 
 func originOf(row *segment.Row, v index.Version) origin {

@@ -116,7 +116,7 @@ func (w *walker) advance(row *segment.Row, v index.Version) error {
 			st = w.fold.state()
 		}
 	case row.Kind == Change:
-		st, err = w.db.replaceWith(w.s, w.k, v)
+		st, err = w.db.replaceWith(w.k, v, w.gone)
 	}
 	if err != nil || !st.live {
 		w.now = nil
@@ -173,7 +173,7 @@ func (v *View) periods(s *stream, k *key) (all []Period, err error) {
 		}
 		return 1
 	})
-	w := walker{db: v.db, s: s, k: k}
+	w := walker{db: v.db, s: s, k: k, gone: gone}
 	for i, c := range changes {
 		if s.Order == ByTime {
 			if _, err := w.step(c); err != nil {

@@ -1,10 +1,10 @@
 package store
 
 import (
-	"fmt"
 	"hash/maphash"
 
 	"github.com/annalsdb/annals/index"
+	"github.com/annalsdb/annals/segment"
 )
 
 // ids finds the event that has an ID. It keeps the hash of each ID with the
@@ -113,15 +113,13 @@ func (db *DB) same(s *stream, e, old *Event) error {
 	if old.Same != 0 {
 		kind = Change
 		if s.Fold == Replace {
-			v, ok := s.live.Get(old.Key).Changes.Find(old.Same)
-			if !ok {
-				return fmt.Errorf("read event %d: it repeats event %d, which is not there", old.Seq, old.Same)
-			}
-			origin, err := db.event(s, v)
+			row, err := db.repeats(s.live.Get(old.Key), segment.Row{Unchanged: true, Ref: old.Same})
 			if err != nil {
 				return err
 			}
-			fields = origin.Fields
+			if fields, err = row.Fields(); err != nil {
+				return err
+			}
 		}
 	}
 	time := e.Time

@@ -2,6 +2,8 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
+	"strings"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -12,7 +14,8 @@ import (
 //
 // It is a map of last-writer-wins registers, so events may be applied in any
 // order with one result and a late one costs no more than another. For that, a
-// field that a null removed stays, as null, with its stamp.
+// field that a null removed stays, as null, with its stamp, and fields stand in
+// the order of their names.
 type merged struct {
 	deleted, changed stamp
 	fields           []stampedField
@@ -58,19 +61,16 @@ func (m *merged) delete(at stamp) {
 }
 
 func (m *merged) set(f Field, at stamp) {
-	for i := range m.fields {
-		if have := &m.fields[i]; have.Name == f.Name {
-			if have.before(at) {
-				*have = stampedField{f, at}
-			}
-			return
-		}
+	i, found := slices.BinarySearchFunc(m.fields, f.Name, func(have stampedField, name string) int { return strings.Compare(have.Name, name) })
+	switch {
+	case !found:
+		m.fields = slices.Insert(m.fields, i, stampedField{f, at})
+	case m.fields[i].before(at):
+		m.fields[i] = stampedField{f, at}
 	}
-	m.fields = append(m.fields, stampedField{f, at})
 }
 
-// visible is the fields that are not removed, in the order in which they first
-// came.
+// visible is the fields that are not removed, by name.
 func (m *merged) visible() Fields {
 	fs := make(Fields, 0, len(m.fields))
 	for _, f := range m.fields {

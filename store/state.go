@@ -63,10 +63,10 @@ type head struct {
 	deleted bool   // that one is a delete
 }
 
-// record is a key's latest state as of position last. It is immutable but for
-// prev, which leads to the one before as long as that one may be asked for.
+// record is a key's latest state. It is immutable but for prev, which leads to
+// the one before as long as that one may be asked for.
 type record struct {
-	head
+	last uint64 // the position of the key's last event, of any kind, in it
 	state
 	unknown bool // the state could not be computed: it is asked of the log
 	prev    atomic.Pointer[record]
@@ -89,17 +89,15 @@ const recordVersion = 1
 
 const (
 	recordLive    = 1
-	recordDeleted = 2
-	recordUnknown = 4
+	recordUnknown = 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // appendRecord appends the value that bbolt keeps for r under key:
 //
-//	1 version, 4 CRC-32C of the key and all that follows, 1 bit 0 live, bit 1 deleted,
-//	bit 2 unknown
-//	uvarint last, version; varint seen; varint, uvarint order
+//	1 version, 4 CRC-32C of the key and all that follows,
+//	1 bit 0 live, bit 1 unknown; uvarint last
 //	if live: uvarint seq, version; varint time, recorded − time of its origin;
 //	uvarint length, bytes of the type; content
 func appendRecord(dst, key []byte, r *record) []byte {
@@ -108,18 +106,11 @@ func appendRecord(dst, key []byte, r *record) []byte {
 	if r.live {
 		flags |= recordLive
 	}
-	if r.deleted {
-		flags |= recordDeleted
-	}
 	if r.unknown {
 		flags |= recordUnknown
 	}
 	dst = append(dst, recordVersion, 0, 0, 0, 0, flags)
 	dst = binary.AppendUvarint(dst, r.last)
-	dst = binary.AppendUvarint(dst, r.version)
-	dst = binary.AppendVarint(dst, r.seen)
-	dst = binary.AppendVarint(dst, r.order.time)
-	dst = binary.AppendUvarint(dst, r.order.seq)
 	if r.live {
 		dst = binary.AppendUvarint(dst, r.from.seq)
 		dst = binary.AppendUvarint(dst, r.from.version)
@@ -150,11 +141,7 @@ func parseRecord(key, value []byte) (*record, error) {
 	}
 	flags := value[5]
 	d := segment.NewDecoder(string(value[6:]))
-	r := &record{}
-	r.last, r.version = d.Uvarint(), d.Uvarint()
-	r.seen = d.Varint()
-	r.order.time, r.order.seq = d.Varint(), d.Uvarint()
-	r.deleted, r.unknown = flags&recordDeleted != 0, flags&recordUnknown != 0
+	r := &record{last: d.Uvarint(), unknown: flags&recordUnknown != 0}
 	if r.live = flags&recordLive != 0; r.live {
 		r.from.seq, r.from.version = d.Uvarint(), d.Uvarint()
 		r.from.time = d.Varint()

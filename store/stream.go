@@ -19,7 +19,7 @@ const (
 	// Replace: the last event wins whole. The zero Fold is Replace.
 	Replace Fold = "replace"
 	// Merge: field by field, the last event that carries the field wins; an
-	// explicit null removes it.
+	// explicit null removes it. Its fields stand in the order of their names.
 	Merge Fold = "merge"
 )
 

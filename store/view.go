@@ -153,8 +153,8 @@ func (v *View) Time() (time.Time, bool) {
 }
 
 // State is the fold of a key's events at some moment. What is not the fields is
-// that of the event the state is attributed to: the last change folded in, not
-// counting those that repeat a state already there.
+// that of the event the state is attributed to: the last change folded in, or,
+// where OnlyChanges found that it repeats a state, the event whose state that was.
 type State struct {
 	Stream, Key, Type string
 	Time, Recorded    time.Time

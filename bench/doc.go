@@ -1,0 +1,21 @@
+// Package bench measures the engine beside the limit of the machine it runs on.
+//
+// Every figure is only worth something next to another of the same run, so the
+// benchmarks come in pairs: an append beside an fdatasync of the same bytes, an
+// ingest beside bbolt doing the same durable work, a read beside a bare bbolt
+// get and a Go map. Where a ratio is the claim, one benchmark alternates short
+// slices of both and reports the median of the ratios, so that a disk or a
+// neighbour that slows down for a while slows both.
+//
+// Names are key=value, for benchstat:
+//
+//	go test ./bench -run '^$' -bench Append -count 6 | tee new.txt
+//	benchstat -col /writers new.txt
+//
+// The command that gives a figure stands above its benchmark. The flags:
+//
+//	-events N    events of an ingest and of the history that is read (1,000,000)
+//	-keys N      keys of the latest state that is read (1,000,000)
+//	-dir D       where databases are put; its file system is what is measured
+//	-slice D     length of one slice of a ratio (250ms)
+package bench
