@@ -26,6 +26,11 @@ const (
 	// thousand single appends, and a small database stays small.
 	reserveStep = 1 << 20
 
+	// reservePiece is how many zeros are written at once. Linux keeps a large
+	// write in pages as large, and syncing a small frame within one of those
+	// was measured up to a third slower.
+	reservePiece = 64 << 10
+
 	// markStep is how many bytes lie between two marks at least. A position
 	// is found by a search of the marks and a read of that much.
 	markStep = 64 << 10
@@ -182,12 +187,17 @@ func (l *Log) Reserve(end int64) error {
 		return nil
 	}
 	target := (end + reserveStep - 1) / reserveStep * reserveStep
-	if _, err := l.file.WriteAt(make([]byte, target-l.reserved), l.reserved); err != nil {
-		return fmt.Errorf("reserve %d bytes in log file %s: %w", target-l.reserved, l.Path, err)
+	for l.reserved < target {
+		n := min(target-l.reserved, reservePiece)
+		if _, err := l.file.WriteAt(zeros[:n], l.reserved); err != nil {
+			return fmt.Errorf("reserve %d bytes in log file %s: %w", target-l.reserved, l.Path, err)
+		}
+		l.reserved += n
 	}
-	l.reserved = target
 	return nil
 }
+
+var zeros [reservePiece]byte
 
 // Reserved is the number of bytes the file has, zeros ahead included.
 func (l *Log) Reserved() int64 { return l.reserved }

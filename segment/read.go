@@ -129,10 +129,11 @@ func (r *FrameReader) Next() (*Frame, error) {
 	if !ok {
 		return nil, r.bad("no frame begins there")
 	}
-	whole, err := r.bytes(FrameHead + payload)
+	whole, err := r.bytes(int(frameSize(payload)))
 	if err != nil {
 		return nil, err
 	}
+	whole = whole[:FrameHead+payload]
 	if !checksum(whole, r.log.Header.Salt) {
 		return nil, r.bad("checksum of the frame does not match")
 	}
@@ -155,6 +156,9 @@ func (r *FrameReader) bytes(n int) ([]byte, error) {
 		r.buf = r.buf[:size]
 		if m, err := r.log.readAt(r.buf, r.offset); m < len(r.buf) {
 			r.buf = r.buf[:0]
+			if err == io.EOF {
+				return nil, r.bad("the file has become shorter")
+			}
 			return nil, fmt.Errorf("read log file %s at offset %d: %w", r.log.Path, r.offset, err)
 		}
 		r.at, skip = r.offset, 0

@@ -66,8 +66,7 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 // writeCheckpoint makes one checkpoint. db.checkpoint is held.
 func (db *DB) writeCheckpoint(ctx context.Context) error {
 	start := time.Now()
-	if cause := db.states.damage.Load(); cause != nil {
-		db.opt.Logger.Warn("annals: states in bbolt are damaged and are rebuilt", "dir", db.dir, "error", *cause)
+	if db.states.damage.Load() != nil {
 		return db.rebuild(ctx)
 	}
 	db.mu.Lock()
@@ -85,6 +84,9 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 	}
 	written, err := db.writeStates(ctx, db.states, position, lists)
 	db.settle(lists, written)
+	if err != nil && db.states.damage.Load() != nil {
+		return db.rebuild(ctx)
+	}
 	if err == nil {
 		db.mu.Lock()
 		db.held -= held
@@ -160,13 +162,17 @@ const (
 // rebuild makes the bbolt file anew from the log, beside, and renames it.
 // db.checkpoint is held; appends and reads go on, reads from the log.
 func (db *DB) rebuild(ctx context.Context) error {
+	db.opt.Logger.Warn("annals: the states in bbolt are rebuilt", "dir", db.dir, "because", *db.states.damage.Load())
+	defer db.checkpointed.Ring()
 	tmp := db.states.path + ".tmp"
 	beside, err := createStates(tmp, db.id)
 	if err != nil {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
 	// What comes after this position is on the dirty lists.
-	position := db.visible.Load()
+	db.mu.Lock()
+	position, held := db.visible.Load(), db.held
+	db.mu.Unlock()
 	err = db.rebuildInto(ctx, beside)
 	if err == nil {
 		err = beside.put(db.id, position, func(func(*stream, string, *record) error) error { return nil })
@@ -180,6 +186,9 @@ func (db *DB) rebuild(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
+	db.mu.Lock()
+	db.held -= held
+	db.mu.Unlock()
 	return segment.OS.SyncDir(db.dir)
 }
 

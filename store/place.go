@@ -47,7 +47,7 @@ func (db *DB) row(v index.Version) (segment.Row, error) {
 	}
 	row, err := log.ReadRow(p.offset())
 	if err != nil {
-		return row, fmt.Errorf("read event %d: %w", v.Seq, err)
+		return row, fmt.Errorf("read event %d: %w", v.Seq, db.readError(err))
 	}
 	return row, nil
 }

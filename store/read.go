@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"sort"
 
 	"github.com/annalsdb/annals/segment"
@@ -45,7 +46,7 @@ func (db *DB) frames(from, to uint64) iter.Seq2[*segment.Frame, error] {
 			for {
 				f, err := nextEvents(r)
 				if err != nil {
-					yield(nil, err)
+					yield(nil, db.readError(err))
 					return
 				}
 				if f == nil {
@@ -57,6 +58,14 @@ func (db *DB) frames(from, to uint64) iter.Seq2[*segment.Frame, error] {
 			}
 		}
 	}
+}
+
+// readError is err, or that the database was closed under the read.
+func (db *DB) readError(err error) error {
+	if db.closed.Load() && errors.Is(err, os.ErrClosed) {
+		return ErrClosed
+	}
+	return err
 }
 
 // nextEvents is the next frame of events, nil at the end.

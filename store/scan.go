@@ -143,7 +143,7 @@ func (db *DB) fillRecords(s *stream, keys []*key, seq uint64, found []*record) {
 			if at == 0 {
 				continue
 			}
-			if found[i], err = recordIn(b, keys[i], at); err != nil {
+			if found[i], err = recordIn(b, s, keys[i], at); err != nil {
 				return err
 			}
 		}

@@ -96,11 +96,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // appendRecord appends the value that bbolt keeps for r under key:
 //
-//	1 version, 4 CRC-32C of the key and all that follows,
+//	1 version, 4 CRC-32C of stream, key and all that follows,
 //	1 bit 0 live, bit 1 unknown; uvarint last
 //	if live: uvarint seq, version; varint time, recorded − time of its origin;
 //	uvarint length, bytes of the type; content
-func appendRecord(dst, key []byte, r *record) []byte {
+func appendRecord(dst []byte, stream uint32, key []byte, r *record) []byte {
 	start := len(dst)
 	var flags byte
 	if r.live {
@@ -120,23 +120,24 @@ func appendRecord(dst, key []byte, r *record) []byte {
 		dst = append(dst, r.typ...)
 		dst = append(dst, r.content...)
 	}
-	binary.LittleEndian.PutUint32(dst[start+1:], recordSum(key, dst[start+5:]))
+	binary.LittleEndian.PutUint32(dst[start+1:], recordSum(stream, key, dst[start+5:]))
 	return dst
 }
 
-func recordSum(key, body []byte) uint32 {
-	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, body)
+// recordSum starts from the stream: a damaged page may lead into another's bucket.
+func recordSum(stream uint32, key, body []byte) uint32 {
+	return crc32.Update(crc32.Update(stream, castagnoli, key), castagnoli, body)
 }
 
 var errRecord = errors.New("state record is malformed")
 
 // parseRecord reads what appendRecord wrote. The record's strings are parts of
 // value.
-func parseRecord(key, value []byte) (*record, error) {
+func parseRecord(stream uint32, key, value []byte) (*record, error) {
 	if len(value) < 6 || value[0] != recordVersion {
 		return nil, errRecord
 	}
-	if recordSum(key, value[5:]) != binary.LittleEndian.Uint32(value[1:]) {
+	if recordSum(stream, key, value[5:]) != binary.LittleEndian.Uint32(value[1:]) {
 		return nil, fmt.Errorf("%w: checksum does not match", errRecord)
 	}
 	flags := value[5]

@@ -119,6 +119,9 @@ func openStates(path string, id [16]byte) (s *states, position uint64, reason st
 	if _, err := os.Stat(path); err != nil {
 		return nil, 0, "there is no " + statesName
 	}
+	if err := checkPages(path); err != nil {
+		return nil, 0, fmt.Sprintf("%s is damaged: %v", statesName, err)
+	}
 	db, err := openBolt(path)
 	if err != nil {
 		return nil, 0, fmt.Sprintf("%s cannot be opened: %v", statesName, err)
@@ -132,10 +135,6 @@ func openStates(path string, id [16]byte) (s *states, position uint64, reason st
 }
 
 func (s *states) readMeta(id [16]byte) (position uint64, err error) {
-	info, err := os.Stat(s.path)
-	if err != nil {
-		return 0, err
-	}
 	err = guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			b := tx.Bucket([]byte(metaBucket))
@@ -144,8 +143,6 @@ func (s *states) readMeta(id [16]byte) (position uint64, err error) {
 			}
 			at, version := b.Get(metaPosition), b.Get(metaVersion)
 			switch {
-			case info.Size() < tx.Size():
-				return fmt.Errorf("it has %d bytes of %d", info.Size(), tx.Size())
 			case len(version) != 1 || version[0] != statesVersion:
 				return fmt.Errorf("its version is %x, this program's is %d", version, statesVersion)
 			case string(b.Get(metaDatabase)) != string(id[:]):
@@ -216,7 +213,7 @@ func (s *stream) bucketName() []byte { return binary.BigEndian.AppendUint32(nil,
 // later. It is nil where bbolt does not have it undamaged; that is noted.
 func (s *states) get(st *stream, k *key, reached uint64) (r *record) {
 	s.access(st, func(tx *bolt.Tx) (err error) {
-		r, err = recordIn(tx.Bucket(st.bucketName()), k, reached)
+		r, err = recordIn(tx.Bucket(st.bucketName()), st, k, reached)
 		return err
 	})
 	return r
@@ -244,7 +241,7 @@ func (s *states) access(st *stream, read func(tx *bolt.Tx) error) {
 }
 
 // recordIn is the record of k in a bucket that must have one.
-func recordIn(b *bolt.Bucket, k *key, reached uint64) (*record, error) {
+func recordIn(b *bolt.Bucket, st *stream, k *key, reached uint64) (*record, error) {
 	if b == nil {
 		return nil, fmt.Errorf("key %q: there is no bucket", k.Name)
 	}
@@ -253,7 +250,7 @@ func recordIn(b *bolt.Bucket, k *key, reached uint64) (*record, error) {
 	if value == nil {
 		return nil, fmt.Errorf("key %q: there is no record", k.Name)
 	}
-	r, err := parseRecord(name, value)
+	r, err := parseRecord(st.number, name, value)
 	if err != nil {
 		return nil, fmt.Errorf("key %q: %w", k.Name, err)
 	}
@@ -300,7 +297,7 @@ func (w *stateWriter) put(st *stream, key string, r *record) (err error) {
 	}
 	// bbolt keeps the key and the value until the transaction ends.
 	k := []byte(key)
-	return w.bucket.Put(k, appendRecord(nil, k, r))
+	return w.bucket.Put(k, appendRecord(nil, st.number, k, r))
 }
 
 // replace puts the file at path, which is closed, in the place of s's.

@@ -94,6 +94,9 @@ func (db *DB) Stats() (Stats, error) {
 	}
 	s.StatesDamaged = db.states.damage.Load() != nil
 	if err := db.states.size(&s); err != nil {
+		if db.closed.Load() {
+			err = ErrClosed
+		}
 		return s, fmt.Errorf("stats: %w", err)
 	}
 	for _, name := range []string{lockName, holderName} {

@@ -252,7 +252,7 @@ func checkBucket(b *bolt.Bucket, st *stream) error {
 		if st.live.Get(string(name)) == nil {
 			return fmt.Errorf("key %q has a record and no event", name)
 		}
-		if _, err := parseRecord(name, value); err != nil {
+		if _, err := parseRecord(st.number, name, value); err != nil {
 			return fmt.Errorf("key %q: %w", name, err)
 		}
 		last = name
