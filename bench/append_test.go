@@ -122,11 +122,11 @@ type appender struct {
 	db     *store.DB
 	load   *load
 	events [1]store.Event
-	i      int
+	next   *atomic.Int64 // shared by those who append together, so that time goes on
 }
 
 func newAppender(b *testing.B, db *store.DB, l *load) *appender {
-	a := &appender{b: b, db: db, load: l}
+	a := &appender{b: b, db: db, load: l, next: new(atomic.Int64)}
 	for range 100 { // the first ones make the files
 		a.step()
 	}
@@ -134,8 +134,7 @@ func newAppender(b *testing.B, db *store.DB, l *load) *appender {
 }
 
 func (a *appender) step() {
-	a.events[0] = a.load.event(a.i)
-	a.i++
+	a.events[0] = a.load.event(int(a.next.Add(1)))
 	if _, err := a.db.Append(context.Background(), store.Batch{Events: a.events[:]}); err != nil {
 		a.b.Error(err)
 	}
@@ -148,14 +147,14 @@ func appendParallel(b *testing.B, writers int) {
 	newAppender(b, db, l)
 	var all latencies
 	var mu sync.Mutex
-	var started atomic.Int64
+	var next atomic.Int64
 	procs := runtime.GOMAXPROCS(0)
 	b.SetParallelism((writers + procs - 1) / procs)
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		var own latencies
-		a := &appender{b: b, db: db, load: l, i: int(started.Add(1)) * 15_485_863 % *eventsFlag}
+		a := &appender{b: b, db: db, load: l, next: &next}
 		for pb.Next() {
 			start := time.Now()
 			a.step()

@@ -21,7 +21,7 @@ func BenchmarkInsert(b *testing.B) {
 	b.Run("design=hash+run", func(b *testing.B) {
 		live := NewLive[int]()
 		for _, name := range names {
-			live.Insert(&Key[int]{Name: name})
+			live.Insert(NewKey[int](name))
 		}
 		rnd, seq := rand.New(rand.NewPCG(1, 1)), uint64(0)
 		for b.Loop() {

@@ -2,8 +2,10 @@ package index
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/google/btree"
 )
@@ -18,12 +20,28 @@ type Retraction struct {
 // reads: changes and deletes. Beats are heartbeats, kept apart so that a state
 // is found without stepping over them; they are ordered by time in any stream.
 // Data is the engine's.
+//
+// A look-up at random waits for memory and nothing else, so a name of usual length
+// is kept beside its pointer.
 type Key[T any] struct {
 	Name        string
+	short       [40]byte // what Name points to, if it fits
 	Changes     Run
 	Beats       Run
 	Retractions List[Retraction]
 	Data        T
+}
+
+// NewKey is a key without versions. It keeps its own copy of name.
+func NewKey[T any](name string) *Key[T] {
+	k := &Key[T]{}
+	if len(name) > len(k.short) {
+		k.Name = strings.Clone(name)
+		return k
+	}
+	copy(k.short[:], name)
+	k.Name = unsafe.String(&k.short[0], len(name))
+	return k
 }
 
 const (

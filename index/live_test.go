@@ -14,8 +14,10 @@ func TestLive_GetAndOrder(t *testing.T) {
 	}
 	var want []string
 	for i := range 5000 {
-		name := fmt.Sprintf("key-%d", (i*7919)%5000)
-		live.Insert(&Key[int]{Name: name, Data: i})
+		name := fmt.Sprintf("key-%0*d", i%60, (i*7919)%5000)
+		k := NewKey[int](name)
+		k.Data = i
+		live.Insert(k)
 		want = append(want, name)
 		if i%1000 == 0 {
 			live.Ordered()
@@ -59,7 +61,7 @@ func TestLive_ReadBesideWriter(t *testing.T) {
 		})
 	}
 	for i := range keys {
-		live.Insert(&Key[int]{Name: fmt.Sprintf("k%d", i*31)})
+		live.Insert(NewKey[int](fmt.Sprintf("k%d", i*31)))
 	}
 	readers.Wait()
 }

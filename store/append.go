@@ -239,7 +239,7 @@ func (db *DB) addEvents(g *group, b *batch) Receipt {
 	r.Last = db.last
 	db.recorded = recorded
 	g.last = db.last
-	db.held += int64(len(buf))
+	db.held.Add(int64(len(buf)))
 	return r
 }
 

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"math"
-	"strings"
 	"unsafe"
 
 	"github.com/annalsdb/annals/index"
@@ -27,7 +26,7 @@ func (s *stream) key(name string, seq uint64) *key {
 	if k := s.live.Get(name); k != nil {
 		return k
 	}
-	k := &key{Name: strings.Clone(name)}
+	k := index.NewKey[keyState](name)
 	k.Data.first, k.Data.seen = seq, never
 	if s.Order == ByArrival {
 		k.Changes.ByArrival()
@@ -45,11 +44,11 @@ func (db *DB) apply(ev *applied) {
 	if err == errRefold {
 		st, err = db.stateAt(ev.stream, ev.key, latest, latestSeq)
 	}
-	r := &record{last: d.last, state: st, unknown: err != nil}
-	r.prev.Store(d.record.Load())
+	r := &overlaid{record: record{last: d.last, state: st, unknown: err != nil}}
+	r.prev.Store(d.newest.Load())
 	db.trim(r)
-	d.record.Store(r)
-	d.reached.Store(r.last) // after the record: see latestRecord
+	d.newest.Store(r)
+	d.reached.Store(r.last) // after the record: see DB.overlay
 	if d.dirty != db.generation {
 		d.dirty = db.generation
 		ev.stream.dirty = append(ev.stream.dirty, ev.key)
@@ -228,7 +227,7 @@ func (db *DB) current(s *stream, k *key) (state, error) {
 	if k.Data.version == 0 {
 		return state{}, nil
 	}
-	if r := db.newest(s, k, latestSeq); r != nil && !r.unknown {
+	if r, ok := db.newest(s, k, latestSeq); ok && !r.unknown {
 		return r.state, nil
 	}
 	return db.stateAt(s, k, latest, latestSeq)
@@ -236,7 +235,7 @@ func (db *DB) current(s *stream, k *key) (state, error) {
 
 // trim cuts the records that nobody can ask the chain for: those behind the
 // first that is visible.
-func (db *DB) trim(r *record) {
+func (db *DB) trim(r *overlaid) {
 	visible := db.visible.Load()
 	for p := r; p != nil; p = p.prev.Load() {
 		if p.last <= visible {

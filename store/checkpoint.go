@@ -26,7 +26,7 @@ import (
 // dirtyKey is a key with the record that a checkpoint writes.
 type dirtyKey struct {
 	key    *key
-	record *record
+	record *overlaid
 }
 
 // runCheckpoints makes a checkpoint when one is due, until the database closes.
@@ -70,7 +70,7 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 		return db.rebuild(ctx)
 	}
 	db.mu.Lock()
-	position, held := db.visible.Load(), db.held
+	position, held := db.visible.Load(), db.held.Load()
 	lists := make([][]*key, len(db.streams.Load().list))
 	total := 0
 	for i, s := range db.streams.Load().list {
@@ -88,8 +88,8 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 		return db.rebuild(ctx)
 	}
 	if err == nil {
+		db.held.Add(-held)
 		db.mu.Lock()
-		db.held -= held
 		db.stats.checkpoints++
 		db.stats.keys += uint64(total)
 		db.stats.checkpointTime += time.Since(start)
@@ -107,14 +107,14 @@ func (db *DB) writeStates(ctx context.Context, to *states, position uint64, list
 		for i, keys := range lists {
 			slices.SortFunc(keys, func(a, b *key) int { return strings.Compare(a.Name, b.Name) })
 			for _, k := range keys {
-				r, _, _ := db.overlaid(k, db.visible.Load())
+				r, _, _ := db.overlay(k, db.visible.Load())
 				if r == nil {
 					continue
 				}
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := put(all[i], k.Name, r); err != nil {
+				if err := put(all[i], k.Name, &r.record); err != nil {
 					return err
 				}
 				written = append(written, dirtyKey{k, r})
@@ -135,13 +135,13 @@ func (db *DB) writeStates(ctx context.Context, to *states, position uint64, list
 // still have one back on their lists.
 func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 	for _, w := range written {
-		w.key.Data.record.CompareAndSwap(w.record, nil)
+		w.key.Data.newest.CompareAndSwap(w.record, nil)
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for i, s := range db.streams.Load().list[:len(lists)] {
 		for _, k := range lists[i] {
-			if d := &k.Data; d.record.Load() != nil && d.dirty != db.generation {
+			if d := &k.Data; d.newest.Load() != nil && d.dirty != db.generation {
 				d.dirty = db.generation
 				s.dirty = append(s.dirty, k)
 			}
@@ -170,9 +170,7 @@ func (db *DB) rebuild(ctx context.Context) error {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
 	// What comes after this position is on the dirty lists.
-	db.mu.Lock()
-	position, held := db.visible.Load(), db.held
-	db.mu.Unlock()
+	held, position := db.held.Load(), db.visible.Load()
 	err = db.rebuildInto(ctx, beside)
 	if err == nil {
 		err = beside.put(db.id, position, func(func(*stream, string, *record) error) error { return nil })
@@ -186,9 +184,7 @@ func (db *DB) rebuild(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
-	db.mu.Lock()
-	db.held -= held
-	db.mu.Unlock()
+	db.held.Add(-held)
 	return segment.OS.SyncDir(db.dir)
 }
 
@@ -234,10 +230,10 @@ func (db *DB) fill(s *stream, keys []*key) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for _, k := range keys {
-		if k.Data.record.Load() != nil {
+		if k.Data.newest.Load() != nil {
 			continue
 		}
 		st, err := db.stateAt(s, k, latest, latestSeq)
-		k.Data.record.Store(&record{last: k.Data.last, state: st, unknown: err != nil})
+		k.Data.newest.Store(&overlaid{record: record{last: k.Data.last, state: st, unknown: err != nil}})
 	}
 }

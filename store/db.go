@@ -33,6 +33,7 @@ type DB struct {
 	mu         sync.Mutex
 	idle       sync.Cond // nothing is being written
 	log        *logFile  // the newest
+	leading    bool      // an appender has the lead
 	open       *group    // gathers
 	syncing    *group    // is being written
 	last       uint64    // the last position given
@@ -41,14 +42,14 @@ type DB struct {
 	poisoned   error
 	scratch    []byte // the leader's
 	generation uint32 // of the dirty lists; from 1
-	held       int64  // bytes of frames whose states bbolt does not have
 	stats      counters
 
 	// The background.
 	stop         chan struct{}
 	due          chan struct{} // asks for a checkpoint
 	checkpointed bell
-	checkpoint   sync.Mutex // held by the one that makes a checkpoint
+	held         atomic.Int64 // bytes of frames whose states bbolt does not have
+	checkpoint   sync.Mutex   // held by the one that makes a checkpoint
 	background   sync.WaitGroup
 }
 
@@ -122,11 +123,12 @@ func (db *DB) flush() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for db.pending() != nil {
-		if db.syncing == nil {
-			db.leadOpen()
-		} else {
+		if db.leading {
 			db.idle.Wait()
+			continue
 		}
+		db.leading = true
+		db.leadOpen()
 	}
 	if db.poisoned != nil {
 		return db.poisoned
@@ -188,28 +190,22 @@ func (db *DB) runSyncs() {
 
 // makeRoom waits while more is held in memory than a checkpoint should leave.
 func (db *DB) makeRoom(ctx context.Context) error {
-	for {
-		done := db.checkpointed.Listen
-		db.mu.Lock()
-		full := db.held > 2*db.opt.CheckpointBytes && db.poisoned == nil
-		var wait <-chan struct{}
-		if full {
-			wait = done()
-		}
-		db.mu.Unlock()
-		if !full {
-			return nil
-		}
-		if db.closed.Load() {
+	for db.held.Load() > 2*db.opt.CheckpointBytes {
+		made := db.checkpointed.Listen()
+		switch {
+		case db.closed.Load():
 			return ErrClosed
+		case db.held.Load() <= 2*db.opt.CheckpointBytes:
+			return nil
 		}
 		db.wake()
 		select {
-		case <-wait:
+		case <-made:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
 // wake asks for a checkpoint.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Range is a range of keys in byte order: those with the prefix, from From on and
@@ -82,11 +80,9 @@ func (r *Range) past(name string) bool {
 func (v *View) yieldStates(s *stream, keys []*key, yield func(State, error) bool) bool {
 	records := v.records(s, keys)
 	for i, k := range keys {
-		var st state
 		var err error
-		if r := records[i]; r != nil {
-			st = r.state
-		} else {
+		st := records[i].state
+		if records[i].last == 0 {
 			st, err = v.db.stateAt(s, k, v.time, v.seq)
 		}
 		var full State
@@ -104,49 +100,42 @@ func (v *View) yieldStates(s *stream, keys []*key, yield func(State, error) bool
 	return true
 }
 
-// records is the records of keys that hold in the view, nil for those the log is
-// to be asked for.
-func (v *View) records(s *stream, keys []*key) []*record {
-	found := make([]*record, len(keys))
+// records is the records of keys that hold in the view; last is 0 in those that
+// the log is to be asked for.
+func (v *View) records(s *stream, keys []*key) []record {
 	if v.time != latest {
-		return found
+		return make([]record, len(keys))
 	}
-	v.db.fillRecords(s, keys, v.seq, found)
-	for i, r := range found {
-		if !v.sees(r) {
-			found[i] = nil
+	found := v.db.newestOf(s, keys, v.seq)
+	for i := range found {
+		if !v.sees(&found[i]) {
+			found[i] = record{}
 		}
 	}
 	return found
 }
 
-// fillRecords is [DB.newest] of many keys, those of bbolt in one transaction.
-// Keys without an event up to seq are passed over.
-func (db *DB) fillRecords(s *stream, keys []*key, seq uint64, found []*record) {
+// newestOf is [DB.newest] of many keys, those in bbolt in one transaction; last
+// is 0 in those that only the log can tell. Keys without an event up to seq are
+// passed over.
+func (db *DB) newestOf(s *stream, keys []*key, seq uint64) []record {
+	found := make([]record, len(keys))
 	reached := make([]uint64, len(keys)) // 0 = not in bbolt
 	missing := false
 	for i, k := range keys {
 		if k.Data.first > seq {
 			continue
 		}
-		r, at, inBolt := db.overlaid(k, seq)
-		if found[i] = r; inBolt {
+		r, at, inBolt := db.overlay(k, seq)
+		switch {
+		case inBolt:
 			reached[i], missing = at, true
+		case r != nil:
+			found[i] = r.record
 		}
 	}
-	if !missing {
-		return
+	if missing {
+		db.states.fill(s, keys, reached, found)
 	}
-	db.states.access(s, func(tx *bolt.Tx) (err error) {
-		b := tx.Bucket(s.bucketName())
-		for i, at := range reached {
-			if at == 0 {
-				continue
-			}
-			if found[i], err = recordIn(b, s, keys[i], at); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return found
 }

@@ -63,25 +63,30 @@ type head struct {
 	deleted bool   // that one is a delete
 }
 
-// record is a key's latest state. It is immutable but for prev, which leads to
-// the one before as long as that one may be asked for.
+// record is a key's state as of position last.
 type record struct {
-	last uint64 // the position of the key's last event, of any kind, in it
+	last uint64 // of the key's last event, of any kind
 	state
 	unknown bool // the state could not be computed: it is asked of the log
-	prev    atomic.Pointer[record]
+}
+
+// overlaid is a record in the overlay. It is immutable but for prev, which leads
+// to the one before as long as that one may be asked for.
+type overlaid struct {
+	record
+	prev atomic.Pointer[overlaid]
 }
 
 // keyState is what the engine keeps with a key of the live index. first is the
 // position of its first event and never changes; reached is that of its last one,
-// which a record in bbolt must reach to be the latest; record is nil when bbolt
-// has it; the rest is the writer's.
+// which a record in bbolt must reach to be the latest; newest is the newest in the
+// overlay, nil when bbolt has it; the rest is the writer's.
 type keyState struct {
 	first   uint64
 	reached atomic.Uint64
 	head
 	dirty  uint32 // the generation in which the key was put on the dirty list
-	record atomic.Pointer[record]
+	newest atomic.Pointer[overlaid]
 }
 
 // recordVersion is the first byte of a state in bbolt.
@@ -131,18 +136,17 @@ func recordSum(stream uint32, key, body []byte) uint32 {
 
 var errRecord = errors.New("state record is malformed")
 
-// parseRecord reads what appendRecord wrote. The record's strings are parts of
-// value.
-func parseRecord(stream uint32, key, value []byte) (*record, error) {
+// parseRecord reads what appendRecord wrote, into memory of its own.
+func parseRecord(stream uint32, key, value []byte) (record, error) {
 	if len(value) < 6 || value[0] != recordVersion {
-		return nil, errRecord
+		return record{}, errRecord
 	}
 	if recordSum(stream, key, value[5:]) != binary.LittleEndian.Uint32(value[1:]) {
-		return nil, fmt.Errorf("%w: checksum does not match", errRecord)
+		return record{}, fmt.Errorf("%w: checksum does not match", errRecord)
 	}
 	flags := value[5]
 	d := segment.NewDecoder(string(value[6:]))
-	r := &record{last: d.Uvarint(), unknown: flags&recordUnknown != 0}
+	r := record{last: d.Uvarint(), unknown: flags&recordUnknown != 0}
 	if r.live = flags&recordLive != 0; r.live {
 		r.from.seq, r.from.version = d.Uvarint(), d.Uvarint()
 		r.from.time = d.Varint()
@@ -151,7 +155,7 @@ func parseRecord(stream uint32, key, value []byte) (*record, error) {
 		r.content = d.Rest()
 	}
 	if d.Bad() {
-		return nil, errRecord
+		return record{}, errRecord
 	}
 	return r, nil
 }

@@ -34,7 +34,8 @@ import (
 // long ago), and calls into bbolt are guarded: a wild pointer in a damaged page is
 // a fault that becomes an error.
 //
-// Read transactions are short, one a read, so that no page stays pinned. The
+// Read transactions are used again for the next read, but never beyond the next
+// checkpoint, so that no page stays pinned; see readers. The
 // freelist is a map and is written with each transaction: checkpoints are few and
 // large, so it costs them nothing to speak of, and without it bbolt would walk the
 // whole file when it is opened, in a goroutine of its own where a fault in a
@@ -58,8 +59,9 @@ type states struct {
 	path string
 
 	// mu lets the file be replaced while nobody reads it.
-	mu sync.RWMutex
-	db *bolt.DB // nil before it is built for the first time
+	mu      sync.RWMutex
+	db      *bolt.DB // nil before it is built for the first time
+	readers readers
 
 	damage atomic.Pointer[error] // what was met, until it is rebuilt
 
@@ -203,6 +205,8 @@ func (s *states) closeBolt() error {
 	if s.db == nil || s.stuck {
 		return nil
 	}
+	s.readers.pause()
+	defer s.readers.resume()
 	return guard(s.db.Close)
 }
 
@@ -210,54 +214,27 @@ func (s *states) closeBolt() error {
 func (s *stream) bucketName() []byte { return binary.BigEndian.AppendUint32(nil, s.number) }
 
 // get is the record of a key that bbolt has for sure, as of position reached or
-// later. It is nil where bbolt does not have it undamaged; that is noted.
-func (s *states) get(st *stream, k *key, reached uint64) (r *record) {
-	s.access(st, func(tx *bolt.Tx) (err error) {
-		r, err = recordIn(tx.Bucket(st.bucketName()), st, k, reached)
-		return err
-	})
-	return r
+// later. It is false where bbolt does not have it undamaged; that is noted.
+func (s *states) get(st *stream, k *key, reached uint64) (record, bool) {
+	one, found := [1]*key{k}, [1]record{}
+	at := [1]uint64{reached}
+	s.fill(st, one[:], at[:], found[:])
+	return found[0], found[0].last != 0
 }
 
-// access reads in one transaction. What goes wrong is damage, and is noted.
-func (s *states) access(st *stream, read func(tx *bolt.Tx) error) {
+// fill gets the records of those keys that bbolt has for sure, as of the
+// positions reached; 0 = it is not asked for that key.
+func (s *states) fill(st *stream, keys []*key, reached []uint64, found []record) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.damage.Load() != nil {
+	if s.damage.Load() != nil || s.db == nil {
 		return
 	}
-	err := guard(func() error {
-		tx, err := s.db.Begin(false)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback()
-		return read(tx)
-	})
+	err := s.readers.fill(s.db, st, keys, reached, found)
 	if err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		err = fmt.Errorf("states of stream %q: %w", st.Name, err)
 		s.damage.CompareAndSwap(nil, &err)
 	}
-}
-
-// recordIn is the record of k in a bucket that must have one.
-func recordIn(b *bolt.Bucket, st *stream, k *key, reached uint64) (*record, error) {
-	if b == nil {
-		return nil, fmt.Errorf("key %q: there is no bucket", k.Name)
-	}
-	name := []byte(k.Name)
-	value := b.Get(name)
-	if value == nil {
-		return nil, fmt.Errorf("key %q: there is no record", k.Name)
-	}
-	r, err := parseRecord(st.number, name, value)
-	if err != nil {
-		return nil, fmt.Errorf("key %q: %w", k.Name, err)
-	}
-	if r.last < reached {
-		return nil, fmt.Errorf("key %q: the record reaches position %d, the key has event %d", k.Name, r.last, reached)
-	}
-	return r, nil
 }
 
 // put writes records in key order and the position they reach, in one
@@ -265,6 +242,10 @@ func recordIn(b *bolt.Bucket, st *stream, k *key, reached uint64) (*record, erro
 func (s *states) put(id [16]byte, position uint64, each func(put func(st *stream, key string, r *record) error) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	// Transactions kept for reuse would pin the pages that this one frees,
+	// and see none of what it writes.
+	s.readers.pause()
+	defer s.readers.resume()
 	err := guard(func() error {
 		return s.db.Update(func(tx *bolt.Tx) error {
 			w := stateWriter{tx: tx}

@@ -119,7 +119,7 @@ func (db *DB) counted() Stats {
 		FrameBytes: c.frameBytes, RowBytes: c.rowBytes, DefinitionBytes: c.defined,
 		Groups: c.groups, Syncs: c.syncs,
 		Checkpoints: c.checkpoints, CheckpointKeys: c.keys, CheckpointTime: c.checkpointTime,
-		HeldBytes: db.held, LastPoisonError: db.poisoned,
+		HeldBytes: db.held.Load(), LastPoisonError: db.poisoned,
 	}
 	for _, l := range *db.logs.Load() {
 		s.LogFiles++

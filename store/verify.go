@@ -45,6 +45,9 @@ func (db *DB) Verify(ctx context.Context, progress func(done, total int64)) (Ver
 	v.logs()
 	v.states()
 	if err := errors.Join(v.wrong...); err != nil {
+		if db.closed.Load() {
+			err = ErrClosed
+		}
 		return v.report, fmt.Errorf("verify: %w", err)
 	}
 	return v.report, nil
@@ -183,14 +186,12 @@ func (v *verifier) states() {
 
 // records compares the records of keys that were there at the position.
 func (v *verifier) records(s *stream, keys []*key) bool {
-	found := make([]*record, len(keys))
-	v.db.fillRecords(s, keys, v.report.Position, found)
-	for i, r := range found {
-		if r == nil {
+	for i, r := range v.db.newestOf(s, keys, v.report.Position) {
+		if r.last == 0 {
 			continue // newer, or damage, which is noted
 		}
 		v.report.States++
-		if err := v.record(s, keys[i], r); err != nil && !v.fault(fmt.Errorf("state of key %q of stream %q: %w", keys[i].Name, s.Name, err)) {
+		if err := v.record(s, keys[i], &r); err != nil && !v.fault(fmt.Errorf("state of key %q of stream %q: %w", keys[i].Name, s.Name, err)) {
 			return false
 		}
 	}

@@ -200,34 +200,37 @@ func (v *View) state(s *stream, k *key) (state, error) {
 		return state{}, nil
 	}
 	if v.time == latest {
-		if r := v.db.newest(s, k, v.seq); v.sees(r) {
+		if r, ok := v.db.newest(s, k, v.seq); ok && v.sees(&r) {
 			return r.state, nil
 		}
 	}
 	return v.db.stateAt(s, k, v.time, v.seq)
 }
 
-// newest is the newest record of k that position seq may see; nil where only the
-// log can tell.
+// newest is the newest record of k that position seq may see; it is false where
+// only the log can tell.
 //
 // If the overlay has records of k, one of them holds, or none does: they are all
 // newer than seq, and bbolt may be older than it. If it has none, bbolt has the
 // newest.
-func (db *DB) newest(s *stream, k *key, seq uint64) *record {
-	r, reached, inBolt := db.overlaid(k, seq)
-	if inBolt {
+func (db *DB) newest(s *stream, k *key, seq uint64) (record, bool) {
+	r, reached, inBolt := db.overlay(k, seq)
+	switch {
+	case inBolt:
 		return db.states.get(s, k, reached)
+	case r == nil:
+		return record{}, false
 	}
-	return r
+	return r.record, true
 }
 
-// overlaid is the newest record of k in the overlay that position seq may see. If
+// overlay is the newest record of k in the overlay that position seq may see. If
 // the overlay has none at all, bbolt has one that reaches at least position
 // reached: a record is put into the overlay before reached tells of it, and leaves
 // only once bbolt has it.
-func (db *DB) overlaid(k *key, seq uint64) (r *record, reached uint64, inBolt bool) {
+func (db *DB) overlay(k *key, seq uint64) (r *overlaid, reached uint64, inBolt bool) {
 	reached = k.Data.reached.Load()
-	if r = k.Data.record.Load(); r == nil {
+	if r = k.Data.newest.Load(); r == nil {
 		return nil, reached, true
 	}
 	for r != nil && r.last > seq {
@@ -236,7 +239,8 @@ func (db *DB) overlaid(k *key, seq uint64) (r *record, reached uint64, inBolt bo
 	return r, reached, false
 }
 
-func (v *View) sees(r *record) bool { return r != nil && r.last <= v.seq && !r.unknown }
+// sees reports whether r is the state in the view.
+func (v *View) sees(r *record) bool { return r.last <= v.seq && !r.unknown }
 
 // full is st for the caller.
 func (s *stream) full(key string, st *state) (State, error) {
