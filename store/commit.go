@@ -18,12 +18,11 @@ import (
 // and wait; when the leader is done it hands the lead to one of them. So alone, a
 // writer does everything on its own goroutine and waits for nobody.
 //
-// Before it takes the group, a leader yields the processor as long as that makes
-// the group grow: appenders that the last group has just woken are ready to run
-// and come along. Without it, a sync of 30 µs carried the four events that one of
-// two processors could prepare meanwhile (the other one being held by the system
-// call), and 64 writers made 120,000 durable events a second; with it the groups
-// hold most of the writers.
+// Before it takes the group, a leader in company yields the processor: appenders
+// that the last group has just woken are ready to run and come along. Without it, a
+// sync of 30 µs carried the four events that one of two processors could prepare
+// meanwhile (the other one being held by the system call); with it the groups hold
+// most of the writers. A lone writer does not yield, or busy readers would go first.
 //
 // A committing goroutine with a queue was considered: it costs a lone writer two
 // changes of goroutine a batch, several microseconds each where the processor
@@ -143,12 +142,16 @@ func (db *DB) await(g *group) error {
 	return g.err
 }
 
-// gatherTurns bounds how often a leader yields.
-const gatherTurns = 100
+// gatherTurns bounds how often a leader yields: in one turn all that are ready to
+// run do, but some of them wake others.
+const gatherTurns = 3
 
-// gather lets appenders that are ready to run join the open group. mu is held,
-// and let go while they do.
+// gather lets appenders that are ready to run join the open group, if the last
+// one had several. mu is held, and let go while they do.
 func (db *DB) gather() {
+	if !db.company {
+		return
+	}
 	for range gatherTurns {
 		frames := len(db.open.frames)
 		db.mu.Unlock()
@@ -166,6 +169,7 @@ func (db *DB) leadOpen() {
 	db.gather()
 	g := db.open
 	db.open, db.syncing = nil, g
+	db.company = len(g.frames) > 1
 	if g.err = db.poisoned; g.err == nil {
 		db.mu.Unlock()
 		err := db.write(g)

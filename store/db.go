@@ -34,6 +34,7 @@ type DB struct {
 	idle       sync.Cond // nothing is being written
 	log        *logFile  // the newest
 	leading    bool      // an appender has the lead
+	company    bool      // the last group had several frames
 	open       *group    // gathers
 	syncing    *group    // is being written
 	last       uint64    // the last position given
