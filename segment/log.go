@@ -59,6 +59,7 @@ type Log struct {
 	file     File
 	reserved int64 // bytes the file has, zeros included; the writer's
 	marks    index.List[mark]
+	marked   int64 // offset behind the last frame that Mark was told of; the writer's
 
 	// mu keeps the file open while it is read.
 	mu     sync.RWMutex
@@ -233,11 +234,13 @@ func (l *Log) Finish(end int64) error {
 // Mark notes that the frame f is in the file, for [Log.Seek]. Frames come in
 // order.
 func (l *Log) Mark(f *Frame) {
+	gap := f.Offset != l.marked // a search must not begin before damage
+	l.marked = f.Offset + f.Size()
 	if f.Marker != EventFrame {
 		return
 	}
 	marks := l.marks.View()
-	if n := len(marks); n == 0 || f.Offset-marks[n-1].offset >= markStep {
+	if n := len(marks); n == 0 || gap || f.Offset-marks[n-1].offset >= markStep {
 		l.marks.Append(mark{first: f.First, recorded: f.Recorded, offset: f.Offset})
 	}
 }

@@ -3,7 +3,9 @@ package segment
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
 )
 
 // Recover reads the whole file, hands each frame to visit in order and ends
@@ -64,20 +66,50 @@ func (l *Log) cut(bad *CorruptError) (torn int64, err error) {
 // A frame's checksum is only tried where its head can be one, so the search is
 // one pass over the tail, which is a group and the zeros ahead.
 func (l *Log) proves(bad *CorruptError) (tail int64, err error) {
-	rest := make([]byte, l.reserved-bad.Offset)
-	if n, err := l.readAt(rest, bad.Offset); n < len(rest) {
+	rest, err := l.rest(bad.Offset)
+	if err != nil {
 		return 0, err
 	}
-	for at := frameAlign; at+FrameHead <= len(rest); at += frameAlign {
-		f, payload, ok := parseHead(rest[at:])
-		if !ok || payload > len(rest)-at-FrameHead {
-			continue
-		}
-		if f.Durable > bad.Offset && checksum(rest[at:at+FrameHead+payload], l.Header.Salt) {
+	for _, f := range l.search(rest) {
+		if f.Durable > bad.Offset {
 			bad.Last = f.First - 1
 			bad.Cause += ", and a whole frame behind it shows that it had been synced; restore the file from a copy"
 			return 0, bad
 		}
 	}
 	return bad.Offset + int64(len(bytes.TrimRight(rest, "\x00"))), nil
+}
+
+// Behind is the offset of the first whole frame behind a bad one, for reading
+// what damage has left; ok is false if there is none.
+func (l *Log) Behind(bad int64) (offset int64, ok bool, err error) {
+	rest, err := l.rest(bad)
+	if err != nil {
+		return 0, false, err
+	}
+	for at := range l.search(rest) {
+		return bad + at, true, nil
+	}
+	return 0, false, nil
+}
+
+// rest is the file from offset on.
+func (l *Log) rest(offset int64) ([]byte, error) {
+	b := make([]byte, l.reserved-offset)
+	if n, err := l.readAt(b, offset); n < len(b) {
+		return nil, fmt.Errorf("read log file %s at offset %d: %w", l.Path, offset, err)
+	}
+	return b, nil
+}
+
+// search is the whole frames behind the front of b, and where they begin in it.
+func (l *Log) search(b []byte) iter.Seq2[int64, Frame] {
+	return func(yield func(int64, Frame) bool) {
+		for at := frameAlign; at+FrameHead <= len(b); at += frameAlign {
+			f, payload, ok := parseHead(b[at:])
+			if ok && payload <= len(b)-at-FrameHead && checksum(b[at:at+FrameHead+payload], l.Header.Salt) && !yield(int64(at), f) {
+				return
+			}
+		}
+	}
 }

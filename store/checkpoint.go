@@ -52,8 +52,11 @@ func (db *DB) runCheckpoints() {
 // Checkpoint writes the states changed since the last checkpoint to bbolt now.
 // It is never needed: the log has them. When ctx ends first nothing is written.
 func (db *DB) Checkpoint(ctx context.Context) error {
-	if db.closed.Load() {
+	switch {
+	case db.closed.Load():
 		return ErrClosed
+	case len(db.lost) > 0:
+		return db.poisoned
 	}
 	db.checkpoint.Lock()
 	defer db.checkpoint.Unlock()

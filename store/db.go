@@ -28,6 +28,7 @@ type DB struct {
 	news     bell // rings when visible has moved
 	closed   atomic.Bool
 	recovery Recovery
+	lost     []*CorruptError // positions that cannot be read; see salvage.go
 
 	// What appends look at and change, under mu; see commit.go.
 	mu         sync.Mutex
@@ -67,7 +68,8 @@ type logFile struct {
 //
 // A torn tail of the log, which nobody was told is stored, is cut. The states in
 // bbolt are rebuilt from the log if they are missing, stale or damaged. A log
-// that is damaged elsewhere is [ErrCorrupt], and nothing is changed.
+// that is damaged elsewhere is [ErrCorrupt], and nothing is changed; see
+// Options.ReadDamaged.
 //
 // For now it reads the whole log, at some millions of events a second, to index
 // it in memory.
@@ -83,11 +85,16 @@ func Open(dir string, o *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{dir: dir, opt: opt, lock: lock, generation: 1, stop: make(chan struct{}), due: make(chan struct{}, 1)}
-	db.idle.L = &db.mu
-	db.streams.Store((&streams{}).with())
-	db.logs.Store(&[]*logFile{})
-	if err := db.recover(); err != nil {
+	db := newDB(dir, opt, lock)
+	err = db.recover()
+	if opt.ReadDamaged && errors.Is(err, ErrCorrupt) {
+		db.closeFiles()
+		db = newDB(dir, opt, lock)
+		if err = db.salvage(err); err == nil {
+			return db, nil
+		}
+	}
+	if err != nil {
 		db.release()
 		return nil, fmt.Errorf("open database %s: %w", dir, err)
 	}
@@ -96,6 +103,14 @@ func Open(dir string, o *Options) (*DB, error) {
 		db.background.Go(db.runSyncs)
 	}
 	return db, nil
+}
+
+func newDB(dir string, opt Options, lock *os.File) *DB {
+	db := &DB{dir: dir, opt: opt, lock: lock, generation: 1, stop: make(chan struct{}), due: make(chan struct{}, 1)}
+	db.idle.L = &db.mu
+	db.streams.Store((&streams{}).with())
+	db.logs.Store(&[]*logFile{})
+	return db
 }
 
 // Close makes all that was appended durable, writes a last checkpoint and gives
@@ -110,6 +125,9 @@ func (db *DB) Close() error {
 	db.news.Ring()
 	db.checkpointed.Ring()
 	db.background.Wait()
+	if len(db.lost) > 0 {
+		return db.release()
+	}
 	err := db.flush()
 	db.checkpoint.Lock()
 	defer db.checkpoint.Unlock()
@@ -139,6 +157,10 @@ func (db *DB) flush() error {
 
 // release closes all files and lets the lock go.
 func (db *DB) release() error {
+	return errors.Join(db.closeFiles(), db.lock.Close())
+}
+
+func (db *DB) closeFiles() error {
 	var err error
 	if db.states != nil {
 		err = db.states.close()
@@ -146,7 +168,7 @@ func (db *DB) release() error {
 	for _, l := range *db.logs.Load() {
 		err = errors.Join(err, l.Close())
 	}
-	return errors.Join(err, db.lock.Close())
+	return err
 }
 
 // syncLog makes everything visible durable.

@@ -27,6 +27,9 @@ type Difference struct {
 func (v *View) Diff(to *View, stream string) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		s, err := v.stream(stream)
+		if err == nil {
+			err = to.db.lostUpTo(to.seq)
+		}
 		if err == nil && to.db != v.db {
 			err = fmt.Errorf("%w: the views are of two databases", ErrInvalid)
 		}

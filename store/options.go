@@ -39,6 +39,14 @@ type Options struct {
 	CheckpointBytes int64
 	CheckpointEvery time.Duration
 
+	// ReadDamaged opens a database whose log is damaged, for reading what is
+	// left: appends are refused, nothing on disk is changed, and what cannot
+	// be told without the lost positions is [ErrCorrupt]: every state in a
+	// view that should see them. Views before them, and the events on either
+	// side, are exact. DB.Recovery lists the damage. A database that is not
+	// damaged is opened as without it.
+	ReadDamaged bool
+
 	MaxBatchBytes int // a batch's size on disk; default 64 MiB, at most 1 GiB
 
 	// Folds are the Go functions that streams name as their fold. They must

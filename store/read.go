@@ -41,18 +41,30 @@ func (db *DB) frames(from, to uint64) iter.Seq2[*segment.Frame, error] {
 	return func(yield func(*segment.Frame, error) bool) {
 		logs := *db.logs.Load()
 		first := sort.Search(len(logs), func(i int) bool { return logs[i].Header.First > from })
+		next := from
 		for _, log := range logs[max(first-1, 0):] {
 			r := log.Frames(log.Seek(from), log.end.Load())
 			for {
 				f, err := nextEvents(r)
 				if err != nil {
+					if lost := db.lostUpTo(to); lost != nil {
+						err = db.lostAt(next, next)
+					}
 					yield(nil, db.readError(err))
 					return
 				}
 				if f == nil {
 					break
 				}
-				if f.First > to || f.Last() >= from && !yield(f, nil) {
+				if f.First > to {
+					return
+				}
+				if f.First > next {
+					yield(nil, db.lostAt(next, f.First-1))
+					return
+				}
+				next = f.Last() + 1
+				if f.Last() >= from && !yield(f, nil) {
 					return
 				}
 			}

@@ -23,10 +23,11 @@ type Recovery struct {
 	Streams int
 	Keys    int
 
-	TornBytes    int64  // cut off the log's end: a batch that nobody was told is stored
-	StateRebuilt bool   // bbolt was built anew from the log
-	StateReason  string // why
-	Replayed     uint64 // events that bbolt did not have yet
+	TornBytes    int64   // cut off the log's end: a batch that nobody was told is stored
+	StateRebuilt bool    // bbolt was built anew from the log
+	StateReason  string  // why
+	Replayed     uint64  // events that bbolt did not have yet
+	Damage       []error // with Options.ReadDamaged: each a [CorruptError]
 	Elapsed      time.Duration
 }
 
@@ -35,6 +36,9 @@ func (r Recovery) String() string {
 	s := fmt.Sprintf("%d events of %d keys in %d streams from %d log files in %v", r.Events, r.Keys, r.Streams, r.Files, r.Elapsed.Round(time.Millisecond))
 	if r.TornBytes > 0 {
 		s += fmt.Sprintf("; cut a torn tail of %d bytes", r.TornBytes)
+	}
+	if len(r.Damage) > 0 {
+		return s + fmt.Sprintf("; damaged in %d places, open for reading only", len(r.Damage))
 	}
 	if r.StateRebuilt {
 		s += "; rebuilt the states: " + r.StateReason
@@ -62,6 +66,12 @@ func (db *DB) recover() error {
 	if err != nil {
 		return err
 	}
+	db.report(start)
+	return nil
+}
+
+// report fills in what was found.
+func (db *DB) report(start time.Time) {
 	r := &db.recovery
 	r.Files, r.Events, r.Elapsed = len(*db.logs.Load()), db.last, time.Since(start)
 	for _, s := range db.streams.Load().list {
@@ -69,7 +79,6 @@ func (db *DB) recover() error {
 		r.Keys += s.live.Len()
 	}
 	db.opt.Logger.Info("annals: opened", "dir", db.dir, "found", r.String())
-	return nil
 }
 
 // sweep removes what an interrupted creation left and lists the log files in
@@ -210,6 +219,9 @@ func (db *DB) replayFrame(log *logFile, f *segment.Frame, durable uint64) error 
 		v := index.Version{Time: f.Recorded - row.Lag, Seq: row.seq, Place: uint64(placeOf(row.Kind, row.Unchanged, log.number, row.at))}
 		s.enter(k, v, row.Ref)
 		k.Data.reached.Store(v.Seq)
+		if k.Data.version != row.Version && len(db.lost) > 0 {
+			k.Data.version = row.Version // those between are lost
+		}
 		if k.Data.version != row.Version {
 			return fmt.Errorf("event %d says version %d of key %q, it is number %d", row.seq, row.Version, row.Key, k.Data.version)
 		}

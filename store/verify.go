@@ -34,6 +34,9 @@ func (db *DB) Verify(ctx context.Context, progress func(done, total int64)) (Ver
 	if db.closed.Load() {
 		return VerifyReport{}, ErrClosed
 	}
+	if len(db.lost) > 0 {
+		return VerifyReport{}, fmt.Errorf("verify: %w", errors.Join(db.recovery.Damage...))
+	}
 	v := verifier{db: db, ctx: ctx, progress: progress, seen: map[*key]uint64{}}
 	v.report.Position = db.visible.Load()
 	for _, l := range *db.logs.Load() {

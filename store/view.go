@@ -186,10 +186,14 @@ func (v *View) Get(stream, key string) (State, bool, error) {
 	return full, err == nil, err
 }
 
-// stream is the stream of that name, if the database is open.
+// stream is the stream of that name, if the database is open and the view does not
+// reach over lost positions.
 func (v *View) stream(name string) (*stream, error) {
 	if v.db.closed.Load() {
 		return nil, ErrClosed
+	}
+	if err := v.db.lostUpTo(v.seq); err != nil {
+		return nil, err
 	}
 	return v.db.stream(name)
 }

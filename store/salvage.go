@@ -1,0 +1,140 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// # Reading a damaged log
+//
+// What is whole is read, frame by frame; where one is bad the next whole one is
+// searched for. The positions between are lost: which keys they were of cannot be
+// known, so every state that should have them folded in is refused, not guessed.
+
+// salvage opens for reading what the damage cause has left.
+func (db *DB) salvage(cause error) error {
+	start := time.Now()
+	files, err := db.sweep()
+	if err != nil {
+		return err
+	}
+	known := false
+	for i, name := range files {
+		l, err := segment.OpenLog(db.opt.fs, filepath.Join(db.dir, name))
+		if err == nil && known && l.Header.Database != db.id {
+			err = errors.Join(&CorruptError{File: l.Path, Cause: "the file belongs to another database"}, l.Close())
+		}
+		if err != nil {
+			db.damaged(err)
+			continue
+		}
+		db.id, known = l.Header.Database, true
+		db.addLog(l, segment.LogHead)
+		if err := db.salvageLog(db.log, i == len(files)-1); err != nil {
+			return err
+		}
+	}
+	if !known {
+		return cause
+	}
+	db.salvageEnd()
+	db.visible.Store(db.last)
+	db.poisoned = fmt.Errorf("%w: it is damaged and open for reading only: %w", ErrPoisoned, cause)
+	db.states = &states{path: statesPath(db.dir)}
+	db.states.damage.Store(&cause) // states are asked of the log
+	db.report(start)
+	return nil
+}
+
+func (db *DB) damaged(err error) { db.recovery.Damage = append(db.recovery.Damage, err) }
+
+// salvageLog reads the whole frames of a file.
+func (db *DB) salvageLog(log *logFile, newest bool) error {
+	log.end.Store(log.Reserved())
+	r := log.Frames(segment.LogHead, log.Reserved())
+	for {
+		f, err := r.Next()
+		var bad *CorruptError
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.As(err, &bad):
+			offset, more, err := log.Behind(bad.Offset)
+			if err != nil {
+				return err
+			}
+			if !more {
+				log.end.Store(bad.Offset)
+			}
+			if more || !newest {
+				db.damaged(bad)
+			}
+			if !more {
+				return nil
+			}
+			r = log.Frames(offset, log.Reserved())
+		case err != nil:
+			return err
+		default:
+			db.salvageFrame(log, f)
+		}
+	}
+}
+
+// salvageFrame enters a whole frame, noting what is missing before it.
+func (db *DB) salvageFrame(log *logFile, f *segment.Frame) {
+	if f.First <= db.last {
+		db.damaged(&CorruptError{File: log.Path, Offset: f.Offset, First: f.First, Cause: "the positions were there already"})
+		return
+	}
+	if f.First > db.last+1 {
+		db.lose(log.Path, f.Offset, f.First-1)
+	}
+	log.Mark(f)
+	if err := db.replayFrame(log, f, latestSeq); err != nil {
+		db.damaged(&CorruptError{File: log.Path, Offset: f.Offset, First: f.First, Last: f.Last(), Cause: err.Error()})
+	}
+}
+
+// lose notes that the positions up to last cannot be read.
+func (db *DB) lose(file string, offset int64, last uint64) {
+	lost := &CorruptError{File: file, Offset: offset, First: db.last + 1, Last: last, Cause: "the positions before this place are lost"}
+	db.lost = append(db.lost, lost)
+	db.damaged(lost)
+	db.last = last
+}
+
+// salvageEnd notes what is missing behind the last frame, as far as bbolt tells.
+func (db *DB) salvageEnd() {
+	s, durable, _ := openStates(statesPath(db.dir), db.id)
+	if s == nil {
+		return
+	}
+	s.close()
+	if last := db.last; durable > last {
+		db.lose(db.log.Path, db.log.end.Load(), durable)
+	}
+}
+
+// lostUpTo is the first loss that a view at position seq should have seen.
+func (db *DB) lostUpTo(seq uint64) error {
+	if len(db.lost) == 0 || db.lost[0].First > seq {
+		return nil
+	}
+	return db.lost[0]
+}
+
+// lostAt is the loss of positions from first on.
+func (db *DB) lostAt(first, last uint64) error {
+	for _, l := range db.lost {
+		if l.First <= first && first <= l.Last {
+			return l
+		}
+	}
+	return &CorruptError{File: db.dir, First: first, Last: last, Cause: "the positions are not in the log files"}
+}
