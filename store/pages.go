@@ -16,9 +16,9 @@ import (
 // circles until the stack is used up, or to a fault, where nothing can be caught.
 // So before it opens the file, every page that can be reached from the newest
 // meta page is read and checked here: its number, kind and bounds, that it is
-// reached once and is not free, that keys rise, and the checksum of each record. That reads
-// the states once; what is damaged later, while the file is open, is met by the
-// checks on each read.
+// reached once and is not free, that keys rise, and the checksum of each record.
+// That reads the states once; what is damaged later, while the file is open, is met
+// by the checks on each read.
 //
 // The layout, of bbolt's file format version 2, little endian:
 //
