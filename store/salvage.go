@@ -57,9 +57,9 @@ func (db *DB) damaged(err error) { db.recovery.Damage = append(db.recovery.Damag
 func (db *DB) salvageLog(log *logFile, newest bool) error {
 	log.end.Store(log.Reserved())
 	r := log.Frames(segment.LogHead, log.Reserved())
+	var bad *CorruptError // the last one, until what it lost is known
 	for {
 		f, err := r.Next()
-		var bad *CorruptError
 		switch {
 		case err == io.EOF:
 			return nil
@@ -71,29 +71,36 @@ func (db *DB) salvageLog(log *logFile, newest bool) error {
 			if !more {
 				log.end.Store(bad.Offset)
 			}
-			if more || !newest {
-				db.damaged(bad)
-			}
 			if !more {
+				if !newest {
+					db.damaged(bad)
+				}
 				return nil
 			}
 			r = log.Frames(offset, log.Reserved())
 		case err != nil:
 			return err
 		default:
-			db.salvageFrame(log, f)
+			db.salvageFrame(log, f, bad)
+			bad = nil
 		}
 	}
 }
 
-// salvageFrame enters a whole frame, noting what is missing before it.
-func (db *DB) salvageFrame(log *logFile, f *segment.Frame) {
+// salvageFrame enters a whole frame, noting what is missing before it, because of
+// bad where that is not nil.
+func (db *DB) salvageFrame(log *logFile, f *segment.Frame, bad *CorruptError) {
+	switch {
+	case f.First > db.last+1 && bad != nil:
+		db.lose(bad, f.First-1)
+	case f.First > db.last+1:
+		db.lose(&CorruptError{File: log.Path, Offset: f.Offset, Cause: "the positions before this place are in no file"}, f.First-1)
+	case bad != nil:
+		db.damaged(bad)
+	}
 	if f.First <= db.last {
 		db.damaged(&CorruptError{File: log.Path, Offset: f.Offset, First: f.First, Cause: "the positions were there already"})
 		return
-	}
-	if f.First > db.last+1 {
-		db.lose(log.Path, f.Offset, f.First-1)
 	}
 	log.Mark(f)
 	if err := db.replayFrame(log, f, latestSeq); err != nil {
@@ -102,8 +109,8 @@ func (db *DB) salvageFrame(log *logFile, f *segment.Frame) {
 }
 
 // lose notes that the positions up to last cannot be read.
-func (db *DB) lose(file string, offset int64, last uint64) {
-	lost := &CorruptError{File: file, Offset: offset, First: db.last + 1, Last: last, Cause: "the positions before this place are lost"}
+func (db *DB) lose(lost *CorruptError, last uint64) {
+	lost.First, lost.Last = db.last+1, last
 	db.lost = append(db.lost, lost)
 	db.damaged(lost)
 	db.last = last
@@ -117,7 +124,7 @@ func (db *DB) salvageEnd() {
 	}
 	s.close()
 	if last := db.last; durable > last {
-		db.lose(db.log.Path, db.log.end.Load(), durable)
+		db.lose(&CorruptError{File: db.log.Path, Offset: db.log.end.Load(), Cause: "the log ends before the last durable position"}, durable)
 	}
 }
 

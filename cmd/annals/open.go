@@ -25,7 +25,7 @@ func (a *app) openExisting(dir string) (*store.DB, error) {
 	if err == nil && len(files) == 0 {
 		return nil, fmt.Errorf("open database %s: the directory holds no database", dir)
 	}
-	return a.open(dir, nil)
+	return a.open(dir, &store.Options{ReadDamaged: a.damaged})
 }
 
 // open opens a database, or makes one, and says if anything was not as it

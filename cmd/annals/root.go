@@ -22,6 +22,7 @@ var errAbsent = errors.New("not there")
 
 // app is what the commands share: where they read and write.
 type app struct {
+	damaged  bool // open what is left of a damaged database
 	in       io.Reader
 	out, err io.Writer
 	screen   screen // of out
@@ -79,6 +80,7 @@ on standard error.`,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.PersistentFlags().BoolVar(&a.damaged, "damaged", false, "read what is left of a damaged database")
 	root.AddCommand(
 		a.demoCommand(), a.importCommand(),
 		a.getCommand(), a.scanCommand(), a.historyCommand(), a.eventsCommand(), a.diffCommand(), a.tailCommand(),

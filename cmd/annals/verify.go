@@ -22,6 +22,7 @@ the states with the fold of the log. Faults are listed; the exit status is then 
 	}
 	format := formatFlagOf(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a.damaged = true // to list all that is damaged
 		return a.reading(args[0], func(db *store.DB) error {
 			return a.verify(cmd.Context(), db, *format)
 		})
