@@ -222,9 +222,10 @@ func FuzzLog_Recover(f *testing.F) {
 		frames, _ := testFrames(0, 1, 1)
 		body := append(bytes.Join(frames, nil), tail...)
 		body[int(at)%len(body)] ^= flip
-		path := makeLog(t, [][]byte{body})
+		disk := &memFile{b: append(appendHeader(nil, testHeader), body...)}
+		disk.b = append(disk.b, make([]byte, 4096)...) // as reserved
 		read := func() (n int, torn int64, err error) {
-			l, err := OpenLog(OS, path)
+			l, err := OpenLog(memFS{file: disk}, LogName(1))
 			if err != nil {
 				return 0, 0, err
 			}
@@ -250,6 +251,36 @@ func FuzzLog_Recover(f *testing.F) {
 		}
 	})
 }
+
+// memFS has one file, memFile, in memory: a disk would be all that is fuzzed.
+type memFS struct {
+	FS
+	file *memFile
+}
+
+func (fs memFS) Open(string) (File, error) { return fs.file, nil }
+
+type memFile struct {
+	File
+	b []byte
+}
+
+func (f *memFile) ReadAt(p []byte, at int64) (int, error) {
+	n := copy(p, f.b[min(at, int64(len(f.b))):])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (f *memFile) Truncate(size int64) error {
+	f.b = f.b[:size]
+	return nil
+}
+
+func (f *memFile) Size() (int64, error) { return int64(len(f.b)), nil }
+func (f *memFile) Sync() error          { return nil }
+func (f *memFile) Close() error         { return nil }
 
 // A disk that fails to read is no corruption.
 func TestLog_ReadFailureIsNoCorruption(t *testing.T) {
