@@ -72,6 +72,7 @@ type batch struct {
 	define   []Stream
 	bound    int // bytes that its rows take at most
 	ids      bool
+	keys     []*key // of the events, nil where it is new; see lookUp
 	seen     uint64 // up to here the boundary was looked at
 	matched  *BoundaryError
 }
@@ -198,6 +199,27 @@ func (db *DB) addStreams(g *group, defs []Stream) {
 	g.add(db.frameStreams(add))
 }
 
+// lookUp finds the keys of the batch that are there already, before the writer's
+// lock is taken. The look-ups of a large batch, each a wait for memory, overlap in
+// a loop of their own.
+func (db *DB) lookUp(b *batch) {
+	known := db.streams.Load()
+	b.keys = make([]*key, len(b.events))
+	var s *stream
+	for i := range b.events {
+		e := &b.events[i]
+		if s == nil || s.Name != e.Stream {
+			if s = known.byName[e.Stream]; s == nil {
+				continue
+			}
+		}
+		if k := s.live.Get(e.Key); k != nil {
+			k.Data.reached.Load() // has the rest of it fetched too
+			b.keys[i] = k
+		}
+	}
+}
+
 // addEvents puts the batch into the group as one frame, and its events into the
 // index and the states.
 func (db *DB) addEvents(g *group, b *batch) Receipt {
@@ -206,41 +228,43 @@ func (db *DB) addEvents(g *group, b *batch) Receipt {
 	}
 	recorded := db.nextRecorded(b.recorded)
 	r := Receipt{First: db.last + 1, Recorded: instant(recorded), Versions: make([]uint64, len(b.events))}
-	at := g.offset + g.size
-	salt := db.log.Header.Salt
-	buf := segment.BeginFrame(make([]byte, 0, segment.FrameHead+b.bound+8))
-	// A pending row must be findable while the frame grows: an event may
-	// repeat or retract one before it in its own batch.
-	g.frames = append(g.frames, buf)
+	frame := len(g.frames)
+	g.frames = append(g.frames, segment.BeginFrame(make([]byte, 0, segment.FrameHead+b.bound+8)))
 	known := db.streams.Load()
 	for i := range b.events {
-		ev := applied{stream: known.byName[b.events[i].Stream], event: &b.events[i]}
-		ev.key = ev.stream.key(ev.event.Key, db.last+1)
-		ev.version = index.Version{Time: recorded, Seq: db.last + 1}
-		if !ev.event.Time.IsZero() {
-			ev.version.Time = ev.event.Time.UnixNano()
+		e := &b.events[i]
+		ev := applied{stream: known.byName[e.Stream], key: b.keys[i], event: e, recorded: recorded}
+		if ev.key == nil {
+			ev.key = ev.stream.key(e.Key, db.last+1)
 		}
-		unchanged := db.alike(&ev)
-		ev.version.Place = uint64(placeOf(ev.event.Kind, unchanged, db.log.number, at+int64(len(buf))))
-		start := len(buf)
-		ev.recorded = recorded
 		r.Versions[i] = ev.key.Data.version + 1
-		buf, ev.fields = segment.AppendRow(buf, salt, ev.event, ev.stream.number, r.Versions[i], recorded-ev.version.Time, unchanged)
-		g.frames[len(g.frames)-1] = buf
-		ev.row = buf[start:]
-		ev.fields -= start
-		db.last++
-		db.apply(&ev)
+		db.addEvent(&ev, &g.frames[frame], g.offset+g.size)
 	}
 	f := segment.Frame{Marker: segment.EventFrame, Rows: len(b.events), First: r.First, Recorded: recorded, Durable: db.synced}
-	buf = segment.EndFrame(buf, 0, salt, &f)
-	g.frames = g.frames[:len(g.frames)-1]
-	g.add(buf)
-	r.Last = db.last
-	db.recorded = recorded
-	g.last = db.last
-	db.held.Add(int64(len(buf)))
+	g.frames[frame] = segment.EndFrame(g.frames[frame], 0, db.log.Header.Salt, &f)
+	g.size += int64(len(g.frames[frame]))
+	db.held.Add(int64(len(g.frames[frame])))
+	db.recorded, g.last, r.Last = recorded, db.last, db.last
 	return r
+}
+
+// addEvent appends the row of an event to its frame, which begins at offset, and
+// applies it. The row is in the frame by then: folding the key anew may read it,
+// and those before it in the batch.
+func (db *DB) addEvent(ev *applied, frame *[]byte, offset int64) {
+	ev.version = index.Version{Time: ev.recorded, Seq: db.last + 1}
+	if !ev.event.Time.IsZero() {
+		ev.version.Time = ev.event.Time.UnixNano()
+	}
+	unchanged := db.alike(ev)
+	start := len(*frame)
+	ev.version.Place = uint64(placeOf(ev.event.Kind, unchanged, db.log.number, offset+int64(start)))
+	grown, fields := segment.AppendRow(*frame, db.log.Header.Salt, ev.event, ev.stream.number,
+		ev.key.Data.version+1, ev.recorded-ev.version.Time, unchanged)
+	*frame = grown
+	ev.row, ev.fields = grown[start:], fields-start
+	db.last++
+	db.apply(ev)
 }
 
 // nextRecorded is the commit time of a batch that asks for want: strictly after

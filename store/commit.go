@@ -62,6 +62,7 @@ func (db *DB) commit(ctx context.Context, b *batch) (Receipt, error) {
 	if err := db.scanBoundary(b); err != nil {
 		return Receipt{}, err
 	}
+	db.lookUp(b)
 	db.mu.Lock()
 	if err := db.writable(ctx); err != nil {
 		db.mu.Unlock()
