@@ -22,14 +22,14 @@ type Retraction struct {
 // Data is the engine's.
 //
 // A look-up at random waits for memory and nothing else, so a name of usual length
-// is kept beside its pointer.
+// is kept beside its pointer, and what an append touches comes first.
 type Key[T any] struct {
 	Name        string
-	short       [40]byte // what Name points to, if it fits
+	short       [32]byte // what Name points to, if it fits
 	Changes     Run
+	Data        T
 	Beats       Run
 	Retractions List[Retraction]
-	Data        T
 }
 
 // NewKey is a key without versions. It keeps its own copy of name.

@@ -55,6 +55,16 @@ func (r *Run) Insert(v Version) {
 	r.late.Store(late)
 }
 
+// Newest is the version that came last of those in order, and whether there is
+// one. O(1).
+func (r *Run) Newest() (Version, bool) {
+	in := r.inOrder.View()
+	if len(in) == 0 {
+		return Version{}, false
+	}
+	return in[len(in)-1], true
+}
+
 // Len is the number of versions.
 func (r *Run) Len() int {
 	n := r.inOrder.Len()

@@ -73,6 +73,7 @@ type batch struct {
 	bound    int // bytes that its rows take at most
 	ids      bool
 	keys     []*key // of the events, nil where it is new; see lookUp
+	touched  uint64 // keeps lookUp's reads from being left out
 	seen     uint64 // up to here the boundary was looked at
 	matched  *BoundaryError
 }
@@ -200,12 +201,13 @@ func (db *DB) addStreams(g *group, defs []Stream) {
 }
 
 // lookUp finds the keys of the batch that are there already, before the writer's
-// lock is taken. The look-ups of a large batch, each a wait for memory, overlap in
-// a loop of their own.
+// lock is taken, and touches what applying their events will. The look-ups of a
+// large batch, each several waits for memory, overlap in a loop of their own.
 func (db *DB) lookUp(b *batch) {
 	known := db.streams.Load()
 	b.keys = make([]*key, len(b.events))
 	var s *stream
+	touched := uint64(0)
 	for i := range b.events {
 		e := &b.events[i]
 		if s == nil || s.Name != e.Stream {
@@ -214,10 +216,12 @@ func (db *DB) lookUp(b *batch) {
 			}
 		}
 		if k := s.live.Get(e.Key); k != nil {
-			k.Data.reached.Load() // has the rest of it fetched too
+			newest, _ := k.Changes.Newest()
+			touched |= newest.Seq | k.Data.reached.Load()
 			b.keys[i] = k
 		}
 	}
+	b.touched = touched
 }
 
 // addEvents puts the batch into the group as one frame, and its events into the

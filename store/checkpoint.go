@@ -108,8 +108,7 @@ func (db *DB) writeStates(ctx context.Context, to *states, position uint64, list
 	all := db.streams.Load().list
 	err = to.put(db.id, position, func(put func(*stream, string, *record) error) error {
 		for i, keys := range lists {
-			slices.SortFunc(keys, func(a, b *key) int { return strings.Compare(a.Name, b.Name) })
-			for _, k := range keys {
+			for k := range all[i].inKeyOrder(keys) {
 				r, _, _ := db.overlay(k, db.visible.Load())
 				if r == nil {
 					continue
@@ -132,6 +131,21 @@ func (db *DB) writeStates(ctx context.Context, to *states, position uint64, list
 		return nil, fmt.Errorf("write states: %w", err)
 	}
 	return written, nil
+}
+
+// inKeyOrder is the keys in byte order. If they are a good part of all, it is the
+// index that has them in order: more keys than these may come then, all with a
+// record in the overlay.
+func (s *stream) inKeyOrder(keys []*key) iter.Seq[*key] {
+	if len(keys) < s.live.Len()/4 {
+		slices.SortFunc(keys, func(a, b *key) int { return strings.Compare(a.Name, b.Name) })
+		return slices.Values(keys)
+	}
+	return func(yield func(*key) bool) {
+		s.live.Ordered().Ascend(func(k *key) bool {
+			return k.Data.newest.Load() == nil || yield(k)
+		})
+	}
 }
 
 // settle takes the written records out of the overlay and puts the keys that

@@ -82,11 +82,11 @@ type overlaid struct {
 // which a record in bbolt must reach to be the latest; newest is the newest in the
 // overlay, nil when bbolt has it; the rest is the writer's.
 type keyState struct {
-	first   uint64
 	reached atomic.Uint64
+	newest  atomic.Pointer[overlaid]
 	head
-	dirty  uint32 // the generation in which the key was put on the dirty list
-	newest atomic.Pointer[overlaid]
+	dirty uint32 // the generation in which the key was put on the dirty list
+	first uint64
 }
 
 // recordVersion is the first byte of a state in bbolt.
@@ -128,6 +128,9 @@ func appendRecord(dst []byte, stream uint32, key []byte, r *record) []byte {
 	binary.LittleEndian.PutUint32(dst[start+1:], recordSum(stream, key, dst[start+5:]))
 	return dst
 }
+
+// recordBound is a length that appendRecord does not exceed.
+func recordBound(r *record) int { return 6 + 6*binary.MaxVarintLen64 + len(r.typ) + len(r.content) }
 
 // recordSum starts from the stream: a damaged page may lead into another's bucket.
 func recordSum(stream uint32, key, body []byte) uint32 {

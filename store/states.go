@@ -262,12 +262,18 @@ func (s *states) put(id [16]byte, position uint64, each func(put func(st *stream
 	return err
 }
 
-// stateWriter puts records into one transaction.
+// stateWriter puts records into one transaction. bbolt keeps keys and values
+// until it ends, so they are laid out in large pieces of memory.
 type stateWriter struct {
 	tx     *bolt.Tx
 	stream *stream
 	bucket *bolt.Bucket
+	piece  []byte
 }
+
+// pieceSize is large enough for an allocation not to count and small enough not
+// to waste memory on a checkpoint of few keys.
+const pieceSize = 64 << 10
 
 func (w *stateWriter) put(st *stream, key string, r *record) (err error) {
 	if w.stream != st {
@@ -276,9 +282,15 @@ func (w *stateWriter) put(st *stream, key string, r *record) (err error) {
 			return err
 		}
 	}
-	// bbolt keeps the key and the value until the transaction ends.
-	k := []byte(key)
-	return w.bucket.Put(k, appendRecord(nil, st.number, k, r))
+	need := len(key) + recordBound(r)
+	if cap(w.piece)-len(w.piece) < need {
+		w.piece = make([]byte, 0, max(need, pieceSize))
+	}
+	at := len(w.piece)
+	w.piece = append(w.piece, key...)
+	k := w.piece[at:len(w.piece):len(w.piece)]
+	w.piece = appendRecord(w.piece, st.number, k, r)
+	return w.bucket.Put(k, w.piece[at+len(k):len(w.piece):len(w.piece)])
 }
 
 // replace puts the file at path, which is closed, in the place of s's.
