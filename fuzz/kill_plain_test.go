@@ -56,8 +56,14 @@ func (p *plain) state(k plainKey) (store.State, bool) {
 		case e.Kind == store.Change:
 			last, fields = e, p.apply(def.Fold, fields, e)
 		case e.Same != 0 && def.Fold == store.Replace: // as if it were that event
-			last = p.events[e.Same-1]
-			fields = p.apply(def.Fold, fields, last)
+			last = e // unless what it repeats still counts
+			if kept := slices.IndexFunc(events, func(o store.Event) bool { return o.Seq == e.Same }); kept >= 0 {
+				last = events[kept]
+			}
+			for e.Same != 0 {
+				e = p.events[e.Same-1]
+			}
+			fields = p.apply(def.Fold, fields, e)
 		case e.Same != 0:
 			if fields == nil { // what it repeats is gone: it stands for itself
 				last = e
