@@ -167,7 +167,11 @@ func killWritten(log []store.Event, b store.Batch, all []store.Event) error {
 		if got.Same != 0 && got.Same < got.Seq {
 			got.Kind, want.Same = want.Kind, got.Same
 			if fields == nil {
-				fields = all[got.Same-1].Fields
+				origin := all[got.Same-1]
+				for origin.Same != 0 { // the first one was retracted
+					origin = all[origin.Same-1]
+				}
+				fields = origin.Fields
 			}
 		}
 		if !plainSameRow(got, want) || !fields.Equal(want.Fields) {

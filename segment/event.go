@@ -55,7 +55,8 @@ type Event struct {
 	Recorded time.Time // when the batch was committed, UTC
 
 	// Same is, in a heartbeat that stands for an unchanged event (see only
-	// changes), the Seq of the event whose content it repeats.
+	// changes), the Seq of the event whose content it repeats; that one may
+	// repeat another itself, if the other was retracted when this one came.
 	Same uint64
 }
 
