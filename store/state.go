@@ -84,9 +84,9 @@ type overlaid struct {
 type keyState struct {
 	reached atomic.Uint64
 	newest  atomic.Pointer[overlaid]
+	first   uint64
 	head
 	dirty uint32 // the generation in which the key was put on the dirty list
-	first uint64
 }
 
 // recordVersion is the first byte of a state in bbolt.
