@@ -9,7 +9,7 @@ import (
 	"sort"
 )
 
-// ReadAt reads the bytes at offset while the file is held open.
+// readAt reads the bytes at offset while the file is held open.
 func (l *Log) readAt(b []byte, offset int64) (int, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

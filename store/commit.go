@@ -73,7 +73,8 @@ func (db *DB) commit(ctx context.Context, b *batch) (Receipt, error) {
 		db.mu.Unlock()
 		return r, err
 	}
-	// Even a refusal waits for what it was judged against to be durable.
+	// A repeat waits until what it repeats is durable, and a batch without
+	// events until what it was checked against is.
 	if synced := db.await(g); synced != nil {
 		return Receipt{}, synced
 	}

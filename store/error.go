@@ -23,8 +23,6 @@ var (
 	ErrIdempotency = errors.New("event ID is already used")
 	// ErrFuture: the moment asked for has not come yet.
 	ErrFuture = errors.New("beyond the newest position")
-	// ErrPruned: the moment asked for is before what was kept.
-	ErrPruned = errors.New("before what retention kept")
 	// ErrStreamDefined: a stream of that name has another definition.
 	ErrStreamDefined = errors.New("stream is defined otherwise")
 	// ErrNoStream: there is no stream of that name.

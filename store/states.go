@@ -93,7 +93,7 @@ const growStep = 256 << 10
 
 // mapSize is how much address space the file is mapped into from the start. When
 // a transaction outgrows the mapping bbolt copies all it holds out of it first:
-// at a million keys that took half of a checkpoint's time. Windows would make
+// at a million keys that took nearly half of a checkpoint's time. Windows would make
 // the file that large, and 32 bits do not have the space.
 func mapSize() int {
 	if runtime.GOOS == "windows" || strconv.IntSize < 64 {
