@@ -137,9 +137,6 @@ func (t *table[T]) place(hash uint64, k *Key[T]) {
 // Len is the number of keys.
 func (l *Live[T]) Len() int { return l.keys.Len() }
 
-// Keys is all keys in the order of their first event, without a copy.
-func (l *Live[T]) Keys() []*Key[T] { return l.keys.View() }
-
 // Ordered is all keys in byte order, as a tree that no longer changes and has
 // one user. It costs O(m log n) for the m keys added since the last call; calls
 // wait for each other, never for the writer, nor it for them.

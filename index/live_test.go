@@ -47,7 +47,7 @@ func TestLive_ReadBesideWriter(t *testing.T) {
 	for range 2 {
 		readers.Go(func() {
 			for n := 0; n < keys; n = live.Len() {
-				for _, k := range live.Keys()[max(0, n-50):] {
+				for _, k := range live.keys.View()[max(0, n-50):] {
 					if live.Get(k.Name) != k {
 						t.Errorf("key %q is not found", k.Name)
 						return

@@ -65,15 +65,6 @@ func (r *Run) Newest() (Version, bool) {
 	return in[len(in)-1], true
 }
 
-// Len is the number of versions.
-func (r *Run) Len() int {
-	n := r.inOrder.Len()
-	if late := r.late.Load(); late != nil {
-		n += late.Len()
-	}
-	return n
-}
-
 // Last is the last version in order with Time ≤ t and Seq ≤ seq that keep
 // accepts; a nil keep accepts all. By time it is O(log n) plus what keep
 // refuses and, among late versions, what is newer than seq; by arrival it is

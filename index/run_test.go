@@ -73,9 +73,6 @@ func compareRun(t *testing.T, seed uint64, run *Run, plain *plainRun, at int64, 
 	if is := seq >= 1 && seq <= uint64(len(plain.all)); ok != is || is && found != plain.all[seq-1] {
 		t.Fatalf("seed %d: Find(%d) = %v, %v", seed, seq, found, ok)
 	}
-	if run.Len() != len(plain.all) {
-		t.Fatalf("seed %d: Len() = %d, want %d", seed, run.Len(), len(plain.all))
-	}
 }
 
 // A reader beside the writer sees, at every position, just what was there then.
