@@ -16,12 +16,10 @@ import (
 
 // shared are the databases that several benchmarks read, made by the first one.
 var shared struct {
-	dir     string
-	latest  *store.DB
-	bolt    *bolt.DB
-	keys    *load // one event a key
-	history *store.DB
-	past    *load // the events of history
+	dir    string
+	latest *store.DB
+	bolt   *bolt.DB
+	keys   *load // one event a key
 }
 
 // sharedDir is the directory of the shared databases.
@@ -38,10 +36,8 @@ func sharedDir(b *testing.B) string {
 
 // removeShared ends what sharedDir began.
 func removeShared() {
-	for _, db := range []*store.DB{shared.latest, shared.history} {
-		if db != nil {
-			db.Close()
-		}
+	if shared.latest != nil {
+		shared.latest.Close()
 	}
 	if shared.bolt != nil {
 		shared.bolt.Close()
@@ -54,10 +50,7 @@ func removeShared() {
 // keyLoad has one event for each of -keys keys.
 func keyLoad() *load {
 	if shared.keys == nil {
-		shared.keys = newLoad(*keysFlag, *keysFlag, 0)
-		for i := range shared.keys.draw {
-			shared.keys.draw[i] = uint32(i)
-		}
+		shared.keys = newLoad(*keysFlag, func(i int) int { return i % *keysFlag })
 	}
 	return shared.keys
 }
@@ -89,13 +82,17 @@ func build(b *testing.B, dir string, l *load, n int) *store.DB {
 	return db
 }
 
+var boltState = []byte("state")
+
 // boltDB has the same in a bare bbolt.
 func boltDB(b *testing.B) *bolt.DB {
 	b.Helper()
 	if shared.bolt != nil {
 		return shared.bolt
 	}
-	db, err := bolt.Open(filepath.Join(sharedDir(b), "bolt.db"), 0o644, &bolt.Options{NoFreelistSync: true, FreelistType: bolt.FreelistMapType, NoSync: true})
+	o := boltOptions()
+	o.NoSync = true
+	db, err := bolt.Open(filepath.Join(sharedDir(b), "bolt.db"), 0o644, o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -104,7 +101,7 @@ func boltDB(b *testing.B) *bolt.DB {
 		err := db.Update(func(tx *bolt.Tx) error {
 			state, err := tx.CreateBucketIfNotExists(boltState)
 			for i := from; i < min(from+10*batchSize, *keysFlag) && err == nil; i++ {
-				err = state.Put([]byte(l.key(i)), l.row(i))
+				err = state.Put([]byte(l.key(i)), l.sample(i).row)
 			}
 			return err
 		})
@@ -199,7 +196,7 @@ func BenchmarkGetRatio(b *testing.B) {
 func BenchmarkGetWhileIngest(b *testing.B) {
 	l := zipf()
 	db := open(b, tempDir(b), nil)
-	seen := min(len(l.draw), 100*batchSize)
+	seen := min(*eventsFlag, 100*batchSize)
 	l.append(b, db, 0, seen, batchSize)
 	stop, ingested := make(chan struct{}), 0
 	var ingest sync.WaitGroup

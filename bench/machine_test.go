@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -16,7 +17,7 @@ import (
 var (
 	eventsFlag = flag.Int("events", 1_000_000, "events of an ingest")
 	keysFlag   = flag.Int("keys", 1_000_000, "keys of the latest state")
-	dirFlag    = flag.String("dir", os.TempDir(), "where databases are put")
+	dirFlag    = flag.String("dir", "", "where databases are put, and kept that are only read; without it in the temporary directory, where none are kept")
 	sliceFlag  = flag.Duration("slice", 250*time.Millisecond, "length of one slice of a ratio")
 )
 
@@ -24,9 +25,13 @@ var (
 // takes for configuration, and removes the databases that benchmarks shared.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if dir := os.Getenv(killDir); dir != "" {
+		fmt.Fprintln(os.Stderr, ingestAndDie(dir, os.Getenv(killAfter)))
+		os.Exit(1)
+	}
 	if flag.Lookup("test.bench").Value.String() != "" {
 		fmt.Printf("go: %s\nkernel: %s\ncpus: %d\nmemory: %s\nfilesystem: %s\nevents: %d\nkeys: %d\n",
-			runtime.Version(), kernel(), runtime.NumCPU(), memory(), filesystem(*dirFlag), *eventsFlag, *keysFlag)
+			runtime.Version(), kernel(), runtime.NumCPU(), memory(), filesystem(cmp.Or(*dirFlag, os.TempDir())), *eventsFlag, *keysFlag)
 	}
 	code := m.Run()
 	removeShared()
@@ -80,6 +85,11 @@ func filesystem(dir string) string {
 // procValue is the number behind name in a file of /proc, or 0.
 func procValue(file, name string) int64 {
 	b, _ := os.ReadFile(file)
+	return numberAfter(b, name)
+}
+
+// numberAfter is the number behind name in b, or 0.
+func numberAfter(b []byte, name string) int64 {
 	_, after, _ := bytes.Cut(b, []byte(name))
 	fields := bytes.Fields(after)
 	if len(fields) == 0 {
@@ -87,19 +97,6 @@ func procValue(file, name string) int64 {
 	}
 	n, _ := strconv.ParseInt(string(fields[0]), 10, 64)
 	return n
-}
-
-// watchMemory begins to watch the process's peak of resident memory. The
-// function it returns reports the peak since then, load and Go heap included.
-func watchMemory(b *testing.B) (report func()) {
-	runtime.GC()
-	// 5 resets the peak; where that does not exist, there is no peak to report.
-	err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
-	return func() {
-		if peak := procValue("/proc/self/status", "VmHWM:"); err == nil && peak > 0 {
-			b.ReportMetric(float64(peak)/1024, "peakRSS-MiB")
-		}
-	}
 }
 
 // tempDir is a new directory where -dir says, removed with the benchmark.

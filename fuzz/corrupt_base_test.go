@@ -59,7 +59,6 @@ func (b *corruptBase) used(log string) int64 {
 func corruptOptions() *store.Options {
 	return &store.Options{
 		SegmentSize:     4 << 10,
-		CheckpointBytes: 1 << 30,
 		CheckpointEvery: time.Hour,
 		Folds:           killFolds,
 	}

@@ -81,7 +81,7 @@ func TestCurl_GitAgrees(t *testing.T) {
 	}
 	for _, o := range []store.Options{
 		{Sync: store.SyncNever},
-		{Sync: store.SyncNever, SegmentSize: 100 << 10, CheckpointBytes: 200 << 10},
+		{Sync: store.SyncNever, SegmentSize: 100 << 10, MemoryBytes: 2 << 20},
 	} {
 		dir := t.TempDir()
 		c := importCurl(t, dir, &o)

@@ -45,7 +45,9 @@ func killOptions(sync store.SyncMode) *store.Options {
 		Sync:            sync,
 		SyncEvery:       3 * time.Millisecond,
 		SegmentSize:     64 << 10,
-		CheckpointBytes: 32 << 10,
+		MemoryBytes:     256 << 10,
+		Fanout:          3,
+		FoldStep:        4,
 		CheckpointEvery: 20 * time.Millisecond,
 		Folds:           killFolds,
 	}

@@ -33,6 +33,7 @@ type action string
 const (
 	appending  action = "append"
 	checkpoint action = "checkpoint"
+	sealing    action = "seal"
 	looking    action = "view" // taken now, asked at the end
 	reopening  action = "reopen"
 )
@@ -60,7 +61,8 @@ func (s step) String() string {
 
 func (s script) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "SegmentSize %d, CheckpointBytes %d\n", s.options.SegmentSize, s.options.CheckpointBytes)
+	fmt.Fprintf(&b, "SegmentSize %d, MemoryBytes %d, Fanout %d, FoldStep %d\n",
+		s.options.SegmentSize, s.options.MemoryBytes, s.options.Fanout, s.options.FoldStep)
 	for _, st := range s.streams {
 		fmt.Fprintf(&b, "%+v\n", st)
 	}
@@ -109,8 +111,10 @@ func drawScript(seed uint64) script {
 	}
 	g.clock += g.Int64N(3)
 	g.script.options = store.Options{
-		SegmentSize:     []int64{1, 400, 1 << 20}[g.IntN(3)],
-		CheckpointBytes: []int64{1, 300, 1 << 20}[g.IntN(3)],
+		SegmentSize: []int64{1, 400, 1 << 20}[g.IntN(3)],
+		MemoryBytes: []int64{1, 30000, 1 << 20}[g.IntN(3)],
+		Fanout:      []int{2, 3, 8}[g.IntN(3)],
+		FoldStep:    []int{1, 3, 64}[g.IntN(3)],
 	}
 	g.script.keys = [][]string{{"a"}, {"a"}, {"a", "ab"}, {"a", "ab", "b"}}[g.IntN(4)]
 	for i := range []int{1, 1, 2, 3}[g.IntN(4)] {
@@ -149,6 +153,8 @@ func (g *scripter) drawStep() {
 		s.do = looking
 	case 3:
 		s.do = reopening
+	case 4:
+		s.do = sealing
 	default:
 		g.clock += g.Int64N(4) - 1 // it may stand, or step back
 		s.now = time.Unix(0, g.clock)

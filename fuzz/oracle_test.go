@@ -159,6 +159,8 @@ func (o *oracle) step(s step) error {
 		return o.append(s)
 	case checkpoint:
 		return o.db.Checkpoint(context.Background())
+	case sealing:
+		return o.db.Seal(context.Background())
 	case looking:
 		p, err := o.look(o.moment(s.point[0], s.point[1]))
 		o.views = append(o.views, p)
@@ -273,10 +275,20 @@ func (o *oracle) oldViews() error {
 	return nil
 }
 
-// finish compares everything, before and after a reopening.
+// finish compares everything, before and after all is sealed, and after a
+// reopening.
 func (o *oracle) finish() error {
 	if err := o.everything(); err != nil {
 		return err
+	}
+	if err := o.db.Seal(context.Background()); err != nil {
+		return err
+	}
+	if err := o.everything(); err != nil {
+		return fmt.Errorf("after sealing: %w", err)
+	}
+	if err := o.oldViews(); err != nil {
+		return fmt.Errorf("after sealing: %w", err)
 	}
 	if err := o.reopen(); err != nil {
 		return err

@@ -75,7 +75,9 @@ func raceOptions(rnd *rand.Rand) *store.Options {
 		Sync:            store.SyncMode(rnd.IntN(3)),
 		SyncEvery:       5 * time.Millisecond,
 		SegmentSize:     32 << 10,
-		CheckpointBytes: 16 << 10,
+		MemoryBytes:     128 << 10,
+		Fanout:          2 + rnd.IntN(3),
+		FoldStep:        1 + rnd.IntN(4),
 		CheckpointEvery: 20 * time.Millisecond,
 		Folds:           killFolds,
 	}
@@ -114,6 +116,10 @@ func (r *race) start(rnd *rand.Rand) {
 	r.forever(rnd, "checkpoint", func(rnd *rand.Rand) error {
 		time.Sleep(time.Duration(rnd.Int64N(int64(10 * time.Millisecond))))
 		return r.db.Checkpoint(context.Background())
+	})
+	r.forever(rnd, "seal", func(rnd *rand.Rand) error {
+		time.Sleep(time.Duration(rnd.Int64N(int64(30 * time.Millisecond))))
+		return r.db.Seal(context.Background())
 	})
 	r.forever(rnd, "stats", func(*rand.Rand) error {
 		time.Sleep(time.Millisecond)

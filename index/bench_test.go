@@ -26,7 +26,8 @@ func BenchmarkInsert(b *testing.B) {
 		rnd, seq := rand.New(rand.NewPCG(1, 1)), uint64(0)
 		for b.Loop() {
 			seq++
-			live.Get(names[rnd.IntN(keys)]).Changes.Insert(Version{Time: int64(seq), Seq: seq})
+			runs, _ := live.Get(names[rnd.IntN(keys)]).In(1)
+			runs.Changes.Insert(Version{Time: int64(seq), Seq: seq})
 		}
 	})
 	// A tree of (key, time, seq), cloned once in commit versions.

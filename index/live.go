@@ -16,20 +16,63 @@ type Retraction struct {
 	Target uint64
 }
 
-// Key is one key of a stream with all its versions. Changes are what a fold
-// reads: changes and deletes. Beats are heartbeats, kept apart so that a state
-// is found without stepping over them; they are ordered by time in any stream.
+// Runs is the versions of a key that stand in one log file. Changes are what a
+// fold reads: changes and deletes. Beats are heartbeats, kept apart so that a
+// state is found without stepping over them; they are ordered by time in any
+// stream.
+type Runs struct {
+	First       uint64 // the first position of the log file
+	Changes     Run
+	Beats       Run
+	Retractions List[Retraction]
+	older       atomic.Pointer[Runs]
+}
+
+// Older is the versions in the log file before, of those that the key has any
+// in; nil if there are none, or no longer.
+func (r *Runs) Older() *Runs { return r.older.Load() }
+
+// Key is one key of a stream with its versions that are in no sealed file yet.
 // Data is the engine's.
 //
 // A look-up at random waits for memory and nothing else, so a name of usual length
-// is kept beside its pointer, and what an append touches comes first.
+// is kept beside its pointer.
 type Key[T any] struct {
-	Name        string
-	short       [32]byte // what Name points to, if it fits
-	Changes     Run
-	Data        T
-	Beats       Run
-	Retractions List[Retraction]
+	Name  string
+	short [32]byte // what Name points to, if it fits
+	runs  atomic.Pointer[Runs]
+	Data  T
+	gone  atomic.Bool // evicted
+}
+
+// Runs is the versions in the newest log file that has any of them; nil if there
+// are none.
+func (k *Key[T]) Runs() *Runs { return k.runs.Load() }
+
+// In is the versions in the log file that begins at position first, which no
+// other of the key's begins behind; made is true if they are new. The writer's.
+func (k *Key[T]) In(first uint64) (r *Runs, made bool) {
+	newest := k.runs.Load()
+	if newest != nil && newest.First == first {
+		return newest, false
+	}
+	r = &Runs{First: first}
+	r.older.Store(newest)
+	k.runs.Store(r)
+	return r, true
+}
+
+// Drop forgets the versions in log files that begin at or before position
+// through. The writer's; readers that need them must be gone.
+func (k *Key[T]) Drop(through uint64) {
+	slot := &k.runs
+	for r := slot.Load(); r != nil; r = slot.Load() {
+		if r.First <= through {
+			slot.Store(nil)
+			return
+		}
+		slot = &r.older
+	}
 }
 
 // NewKey is a key without versions. It keeps its own copy of name.
@@ -60,16 +103,19 @@ type table[T any] struct {
 	used  int
 }
 
-// Live is the keys of one stream. One writer (Insert), any number of readers.
+// Live is the keys of one stream that are in use. One writer (Insert, Evict), any
+// number of readers.
 type Live[T any] struct {
 	seed   maphash.Seed
 	tables [shards]atomic.Pointer[table[T]]
-	keys   List[*Key[T]] // in the order of their first event
+	n      atomic.Int64
 
-	// sorted holds the first sortedN of keys in key order; see Ordered.
-	mu      sync.Mutex
-	sorted  *btree.BTreeG[*Key[T]]
-	sortedN int
+	// fresh is the keys that are not in order yet.
+	newMu sync.Mutex
+	fresh []*Key[T]
+
+	mu     sync.Mutex
+	sorted *btree.BTreeG[*Key[T]] // in key order; see Ordered
 }
 
 // NewLive is an index without keys.
@@ -106,7 +152,51 @@ func (l *Live[T]) Insert(k *Key[T]) {
 		slot.Store(t)
 	}
 	t.place(hash, k)
-	l.keys.Append(k)
+	l.newMu.Lock()
+	l.fresh = append(l.fresh, k)
+	l.newMu.Unlock()
+	l.n.Add(1)
+}
+
+// Shards is how many parts Evict takes a Live in.
+const Shards = shards
+
+// Evict takes the keys of one shard that drop accepts out of the index. Readers
+// that found one before go on with it. The writer's; O(keys of the shard).
+func (l *Live[T]) Evict(shard int, drop func(*Key[T]) bool) (dropped []*Key[T]) {
+	t := l.tables[shard].Load()
+	if t == nil {
+		return nil
+	}
+	kept := &table[T]{slots: make([]atomic.Pointer[Key[T]], len(t.slots))}
+	for i := range t.slots {
+		k := t.slots[i].Load()
+		switch {
+		case k == nil:
+		case drop(k):
+			k.gone.Store(true)
+			dropped = append(dropped, k)
+		default:
+			kept.place(maphash.String(l.seed, k.Name), k)
+		}
+	}
+	if len(dropped) > 0 {
+		l.tables[shard].Store(kept)
+		l.n.Add(-int64(len(dropped)))
+	}
+	return dropped
+}
+
+// Forget takes evicted keys out of the key order. It waits for nobody but
+// Ordered.
+func (l *Live[T]) Forget(dropped []*Key[T]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range dropped {
+		if have, ok := l.sorted.Get(k); ok && have == k {
+			l.sorted.Delete(k)
+		}
+	}
 }
 
 // grow is a table twice the size of t with the same keys. Readers of t go on
@@ -135,7 +225,7 @@ func (t *table[T]) place(hash uint64, k *Key[T]) {
 }
 
 // Len is the number of keys.
-func (l *Live[T]) Len() int { return l.keys.Len() }
+func (l *Live[T]) Len() int { return int(l.n.Load()) }
 
 // Ordered is all keys in byte order, as a tree that no longer changes and has
 // one user. It costs O(m log n) for the m keys added since the last call; calls
@@ -143,10 +233,17 @@ func (l *Live[T]) Len() int { return l.keys.Len() }
 func (l *Live[T]) Ordered() *btree.BTreeG[*Key[T]] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	keys := l.keys.View()
-	for _, k := range keys[l.sortedN:] {
-		l.sorted.ReplaceOrInsert(k)
+	l.newMu.Lock()
+	fresh := l.fresh
+	l.fresh = nil
+	l.newMu.Unlock()
+	for _, k := range fresh {
+		if !k.gone.Load() {
+			l.sorted.ReplaceOrInsert(k)
+		}
 	}
-	l.sortedN = len(keys)
 	return l.sorted.Clone()
 }
+
+// Gone reports whether the key was evicted.
+func (k *Key[T]) Gone() bool { return k.gone.Load() }

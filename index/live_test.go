@@ -47,9 +47,9 @@ func TestLive_ReadBesideWriter(t *testing.T) {
 	for range 2 {
 		readers.Go(func() {
 			for n := 0; n < keys; n = live.Len() {
-				for _, k := range live.keys.View()[max(0, n-50):] {
-					if live.Get(k.Name) != k {
-						t.Errorf("key %q is not found", k.Name)
+				for i := max(0, n-50); i < n; i++ {
+					if name := fmt.Sprintf("k%d", i*31); live.Get(name) == nil {
+						t.Errorf("key %q is not found", name)
 						return
 					}
 				}
@@ -64,4 +64,61 @@ func TestLive_ReadBesideWriter(t *testing.T) {
 		live.Insert(NewKey[int](fmt.Sprintf("k%d", i*31)))
 	}
 	readers.Wait()
+}
+
+// What is evicted is not found and not in order, and may come again.
+func TestLive_Evict(t *testing.T) {
+	live := NewLive[int]()
+	for i := range 3000 {
+		k := NewKey[int](fmt.Sprintf("k%04d", i))
+		k.Data = i
+		live.Insert(k)
+		if i == 1000 {
+			live.Ordered()
+		}
+	}
+	for shard := range Shards {
+		dropped := live.Evict(shard, func(k *Key[int]) bool { return k.Data%3 == 0 })
+		if shard%2 == 0 {
+			for _, k := range dropped {
+				again := NewKey[int](k.Name)
+				again.Data = k.Data + 1
+				live.Insert(again)
+			}
+		}
+		live.Forget(dropped)
+		for _, k := range dropped {
+			if !k.Gone() || shard%2 == 1 && live.Get(k.Name) != nil {
+				t.Fatalf("key %q is still there", k.Name)
+			}
+		}
+	}
+	n := 0
+	live.Ordered().Ascend(func(k *Key[int]) bool {
+		if k.Gone() || k.Data%3 == 0 || live.Get(k.Name) != k {
+			t.Fatalf("key %q with %d is in order", k.Name, k.Data)
+		}
+		n++
+		return true
+	})
+	if n != live.Len() || n < 2000 || n == 3000 {
+		t.Errorf("%d keys in order of %d", n, live.Len())
+	}
+}
+
+func TestKey_InAndDrop(t *testing.T) {
+	k := NewKey[int]("k")
+	for _, first := range []uint64{1, 10, 20} {
+		r, made := k.In(first)
+		if again, twice := k.In(first); !made || twice || again != r {
+			t.Fatalf("versions in the file of %d: %p made %v, then %p made %v", first, r, made, again, twice)
+		}
+	}
+	k.Drop(10)
+	if r := k.Runs(); r == nil || r.First != 20 || r.Older() != nil {
+		t.Errorf("%+v is left behind 10", r)
+	}
+	if k.Drop(20); k.Runs() != nil {
+		t.Error("something is left behind 20")
+	}
 }

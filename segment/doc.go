@@ -1,5 +1,6 @@
 // Package segment is the bytes on disk: the event and its values, the active
-// log file, and how a log file is read again after a crash.
+// log file and how it is read again after a crash, and the sealed files that
+// closed log files become: sorted, in columns, compressed, indexed, immutable.
 //
 // # Log file, format version 1
 //
@@ -66,7 +67,7 @@
 // file but the newest is corruption too, since a file is only left behind when
 // all of it is synced.
 //
-// # Designs considered
+// # Log files: designs considered
 //
 // One frame a group instead of one a batch makes the torn tail unambiguous
 // without a durable field, but a batch is then no longer what is checked and
@@ -76,4 +77,140 @@
 // names out of rows altogether, so the log stays plain. Files are written
 // through pwrite and read through pread: a mapping would save a system call on
 // a read at the price of a fault that kills the process when a disk fails.
+//
+// # Sealed file, format version 1
+//
+// A sealed file holds the events of the positions first to last, all of them. Its
+// name is these two in twenty decimal digits each, "…0042-…0099.seg". It is written
+// beside under its name and ".tmp", synced, renamed, and never changed.
+//
+//	file    = header page* zones* directory summary trailer
+//
+//	header, 64 bytes
+//	  0  8  magic "annals-S"
+//	  8  1  format version, 1
+//	  9  3  zero
+//	 12  4  salt
+//	 16  8  position of the first event
+//	 24  8  position of the last event
+//	 32 16  identity of the database
+//	 48  8  time of creation, ns since 1970 UTC
+//	 56  4  zero
+//	 60  4  CRC-32C of bytes 0 to 59
+//
+//	page, and the same for each of zones, directory and summary
+//	  0  4  CRC-32C of the payload, started from salt ^ offset of the page, so
+//	        that a page read from a wrong place is noticed
+//	  4  1  how: bit 0 a bitmap of the rows that have a value comes first, bit 1
+//	        the rows at which having one begins and ends do, bit 2 times are
+//	        stored less the clock at their position
+//	  5  …  with bit 0: ⌈rows/8⌉ bytes, row i is bit i%8 of byte i/8
+//	        with bit 1: uvarint length, a page of ints
+//	  …  …  values: a page of ints, floats or texts, drawn where they are encoded
+//
+//	trailer, 48 bytes
+//	  0  8  offset of the summary, page head included
+//	  8  4  its length, likewise
+//	 12  4  zero
+//	 16  8  offset of the directory
+//	 24  4  its length
+//	 28  4  zero
+//	 32  4  zero
+//	 36  4  CRC-32C, salted, of bytes 0 to 35
+//	 40  8  magic "S-slanna"
+//
+// What the pages hold are tables. A table has columns, its rows are cut into
+// blocks of at most 4096, and a page is one column in one block. Blocks of rows are
+// full but for the last one; those of other tables also end where they have 64 KiB
+// of texts, and those of keys with a stream. The pages of a block stand together.
+//
+//	table       a row is                     columns (ints unless said otherwise)
+//	rows        an event                     seq, time, version, flags, shape, type
+//	                                         (text), id (text), ref, and fields
+//	keys        a key of a stream            stream, name (text), row, changes,
+//	                                         beats, retractions, last, base
+//	batches     a batch, or the part of it   first, recorded
+//	            that is in the file
+//	clock       a knot                       seq, time
+//	ids         an event ID                  upper half of its hash, row
+//	states      a fold checkpoint            row, content (text)
+//	postings    a bitmap of rows             column, value (text), bitmap (text)
+//	key filter  64 bytes of a filter         raw bytes, at most 64 KiB a page
+//	id filter   likewise                     likewise
+//
+// Rows are sorted by stream, key, class and order: a key's changes and deletes come
+// first, in the order of the stream ((time, seq), or by arrival seq), then its
+// heartbeats, then its retractions, by (time, seq) or seq too. Keys are sorted by
+// stream and name, IDs by hash and row, bitmaps by column and value, all others by
+// their first column.
+//
+//	flags    bits 0-2 kind, bit 3 unchanged, as in a row of the log
+//	version  less the version it would have, were the key's rows in the order of
+//	         their positions: base + row − first row of the key
+//	time     less the clock at seq where that is shorter, page by page
+//	id, ref  only in rows that have one; ref is what a retraction retracts or an
+//	         unchanged event repeats
+//	shape    which fields the event has, in which order: the number of a list of
+//	         columns that the directory has
+//	field    one column for each name and kind: bool (0, 1), int64 and time as
+//	         ints, float64 as floats, string, bytes and JSON as texts, of the rows
+//	         that have it. A null is a column of its own without pages
+//	base     version of the key's lowest position; last: its highest position
+//
+// When an event was recorded is not in its row: it is that of its batch.
+//
+//	directory
+//	  uvarint number of fields; each: uvarint length and bytes of its name, one
+//	    byte of kind
+//	  uvarint number of shapes; each: uvarint n, n × uvarint field
+//	  for each table, in the order above: uvarint rows, uvarint blocks, and for
+//	  each block
+//	    of all tables but rows: uvarint rows, varint fence, uvarint length and bytes
+//	      of the fence: the values that its first row has in the columns that the
+//	      table is searched by
+//	    uvarint number of pages; each: uvarint columns left out before it, varint
+//	      offset less the end of the table's page before (of 0 for the first),
+//	      uvarint length, page head included
+//	  for each column of rows: uvarint offset, uvarint length of its zones; 0, 0
+//	    for none
+//
+//	zones of a column: for each of its pages the statistics, drawn at type zone
+//
+//	summary
+//	  4 × 8  recorded of the first and the last batch, least and greatest time
+//	  uvarint rows, keys, batches, retractions, ids, number of streams
+//	  each stream: uvarint number; uvarint length and bytes of its name; the same
+//	    of its fold; one byte: bit 0 by arrival, bit 1 only changes; uvarint rows,
+//	    keys, changes, deletes, heartbeats, retractions, unchanged, ids; 8 bytes
+//	    least and 8 bytes greatest time; uvarint length and bytes of the first key
+//	    and of the last
+//
+// # Reading a sealed file
+//
+// Opening reads header, trailer and summary, at a cost that does not grow with the
+// rows. The directory is read at the first use and stays, some twenty bytes a page.
+// A key is then: one line of the filter; a search of the fences, in memory; a
+// search of one page of names; a value of each column of keys. A moment is a search
+// of the key's times, a row a value of each column: encodings give one value
+// without decoding the page. Every offset, length, count and number is checked
+// before it is used, and a file that lies costs an error, and memory of at most a
+// small multiple of its size (pages of texts: see there).
+//
+// # Sealed files: designs considered
+//
+// Rows as they are, sorted and compressed in blocks of some KiB (as an LSM tree
+// does), read a row with one decompression, of 10 µs and more, and a column at the
+// cost of all of them. Columns of unlike row groups, as Parquet has them, let pages
+// of one column be larger than those of another; here all pages of a block have the
+// same rows, so the place of a value needs no index but its row number. Statistics
+// stand apart from pages and from the directory, because a read at a moment needs
+// none of them and a scan those of few columns. One manifest of all files would be
+// one more thing to lose: names say which positions a file covers, and a file that
+// is covered by another is a leftover.
+//
+// Reads go through pread into a cache of pages and not through a mapping. The limit
+// of the cache is kept to the byte; a checksum is computed once for each load, not
+// at each use or never; a disk that fails is an error to one reader and not a fault
+// that ends the process; and tests can put any file system beneath. What it costs is
+// a copy at a miss: some 2 µs a page of 4 KiB that the operating system has.
 package segment

@@ -20,8 +20,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Row is an event as it stands in a log file. Its strings are those of the
-// buffer it was read from, see [Frame.Row] and [Log.ReadRow].
+// Row is an event as it stands in a file. Its strings are those of the buffer it
+// was read from, see [Frame.RowAt], [Log.ReadRow] and [Sealed.Row].
 type Row struct {
 	Kind      Kind
 	Unchanged bool   // a change that altered nothing: shown as a heartbeat, still folded
@@ -32,7 +32,9 @@ type Row struct {
 	Type      string
 	ID        string
 	Ref       uint64 // the position that a retraction or an unchanged event names
-	fields    string // encoded
+	fields    string // encoded, or
+	list      Fields // if listed
+	listed    bool
 }
 
 // AppendRow appends the row of e to dst and says where in it the encoding of the
@@ -141,9 +143,12 @@ func RowIn(b []byte) (Row, error) {
 	return ParseRow(viewString(b[rowHead : rowHead+n]))
 }
 
-// Fields decodes the row's fields in one allocation; their names and texts are
-// parts of the row's buffer.
+// Fields is the row's fields: those of a sealed file as they are, those of a log
+// decoded in one allocation. Their names and texts live as long as the row's.
 func (r *Row) Fields() (Fields, error) {
+	if r.listed {
+		return r.list, nil
+	}
 	fs, rest, err := ParseFields(r.fields)
 	if err == nil && rest != "" {
 		err = errRow
@@ -151,8 +156,17 @@ func (r *Row) Fields() (Fields, error) {
 	return fs, err
 }
 
-// Encoded is the encoding of the row's fields, as [ParseFields] reads it.
-func (r *Row) Encoded() string { return r.fields }
+// Decoded is the row's fields, where it has them and not their encoding.
+func (r *Row) Decoded() (Fields, bool) { return r.list, r.listed }
+
+// Encoded is the encoding of the row's fields, as [ParseFields] reads it. That of
+// a row of a sealed file is made on each call.
+func (r *Row) Encoded() string {
+	if r.listed {
+		return viewString(AppendFields(nil, r.list))
+	}
+	return r.fields
+}
 
 // ParseFields reads what [AppendFields] wrote at the front of s, and returns
 // what follows it. Names and texts are parts of s.

@@ -18,14 +18,24 @@ func AppendStream(dst []byte, salt uint32, s Stream) []byte {
 	dst = binary.AppendUvarint(dst, uint64(s.Number))
 	dst = appendText(dst, s.Name)
 	dst = appendText(dst, s.Fold)
-	var bits byte
+	return sealRow(append(dst, s.bits()), start, salt)
+}
+
+// bits is what of a definition is yes or no.
+func (s *Stream) bits() (bits byte) {
 	if s.ByArrival {
 		bits |= 1
 	}
 	if s.OnlyChanges {
 		bits |= 2
 	}
-	return sealRow(append(dst, bits), start, salt)
+	return bits
+}
+
+// setBits is the inverse of bits; it is false for what no writer wrote.
+func (s *Stream) setBits(bits byte) bool {
+	s.ByArrival, s.OnlyChanges = bits&1 != 0, bits&2 != 0
+	return bits <= 3
 }
 
 // ParseStream reads the body of a definition's row. Its strings are copies.
@@ -34,9 +44,8 @@ func ParseStream(body string) (Stream, error) {
 	s := Stream{Number: uint32(c.Uvarint())}
 	s.Name = string([]byte(c.Text()))
 	s.Fold = string([]byte(c.Text()))
-	bits := c.Byte()
-	s.ByArrival, s.OnlyChanges = bits&1 != 0, bits&2 != 0
-	if c.bad || c.s != "" || bits > 3 {
+	known := s.setBits(c.Byte())
+	if c.bad || c.s != "" || !known {
 		return Stream{}, errRow
 	}
 	return s, nil

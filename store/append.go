@@ -134,6 +134,9 @@ func (db *DB) prepare(ctx context.Context, b *batch) (r Receipt, wait *group, er
 	if err := db.checkFolds(b.events); err != nil {
 		return r, nil, err
 	}
+	if err := db.findKeys(b); err != nil {
+		return r, nil, err
+	}
 	b.define = db.undefined(b)
 	if len(b.events)+len(b.define) == 0 {
 		return Receipt{Recorded: instant(db.recorded)}, db.pending(), nil
@@ -216,12 +219,34 @@ func (db *DB) lookUp(b *batch) {
 			}
 		}
 		if k := s.live.Get(e.Key); k != nil {
-			newest, _ := k.Changes.Newest()
-			touched |= newest.Seq | k.Data.reached.Load()
+			if r := k.Runs(); r != nil {
+				newest, _ := r.Changes.Newest()
+				touched |= newest.Seq
+			}
+			touched |= k.Data.reached.Load()
 			b.keys[i] = k
 		}
 	}
 	b.touched = touched
+}
+
+// findKeys finds the keys of the batch for good, those of streams that are
+// defined: what reads of the disk it takes can fail without anything changed. mu
+// is held, so none is evicted from here on.
+func (db *DB) findKeys(b *batch) (err error) {
+	known := db.streams.Load()
+	for i := range b.events {
+		e := &b.events[i]
+		if k := b.keys[i]; k != nil && !k.Data.partial && !k.Gone() {
+			continue
+		}
+		if s := known.byName[e.Stream]; s != nil {
+			if b.keys[i], err = db.key(s, e.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // addEvents puts the batch into the group as one frame, and its events into the
@@ -238,16 +263,15 @@ func (db *DB) addEvents(g *group, b *batch) Receipt {
 	for i := range b.events {
 		e := &b.events[i]
 		ev := applied{stream: known.byName[e.Stream], key: b.keys[i], event: e, recorded: recorded}
-		if ev.key == nil {
-			ev.key = ev.stream.key(e.Key, db.last+1)
+		if ev.key == nil { // the stream is new: there is nothing to read
+			ev.key, _ = db.key(ev.stream, e.Key)
 		}
-		r.Versions[i] = ev.key.Data.version + 1
+		r.Versions[i] = ev.key.Data.head.version + 1
 		db.addEvent(&ev, &g.frames[frame], g.offset+g.size)
 	}
 	f := segment.Frame{Marker: segment.EventFrame, Rows: len(b.events), First: r.First, Recorded: recorded, Durable: db.synced}
 	g.frames[frame] = segment.EndFrame(g.frames[frame], 0, db.log.Header.Salt, &f)
 	g.size += int64(len(g.frames[frame]))
-	db.held.Add(int64(len(g.frames[frame])))
 	db.recorded, g.last, r.Last = recorded, db.last, db.last
 	return r
 }
@@ -264,7 +288,7 @@ func (db *DB) addEvent(ev *applied, frame *[]byte, offset int64) {
 	start := len(*frame)
 	ev.version.Place = uint64(placeOf(ev.event.Kind, unchanged, db.log.number, offset+int64(start)))
 	grown, fields := segment.AppendRow(*frame, db.log.Header.Salt, ev.event, ev.stream.number,
-		ev.key.Data.version+1, ev.recorded-ev.version.Time, unchanged)
+		ev.key.Data.head.version+1, ev.recorded-ev.version.Time, unchanged)
 	*frame = grown
 	ev.row, ev.fields = grown[start:], fields-start
 	db.last++

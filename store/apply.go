@@ -2,8 +2,8 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"math"
-	"unsafe"
 
 	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
@@ -20,106 +20,144 @@ type applied struct {
 	fields   int    // where in row the fields begin
 }
 
-// key is the key of that name, made for the event at position seq where it is
-// new. The writer's.
-func (s *stream) key(name string, seq uint64) *key {
-	if k := s.live.Get(name); k != nil {
-		return k
+// key is the key of that name for the writer: with its whole head, and made where
+// it is not in the live index. mu is held.
+func (db *DB) key(s *stream, name string) (*key, error) {
+	t := &db.writer
+	k := s.live.Get(name)
+	if k != nil && !k.Data.partial {
+		return k, nil
 	}
-	k := index.NewKey[keyState](name)
-	k.Data.first, k.Data.seen = seq, never
-	if s.Order == ByArrival {
-		k.Changes.ByArrival()
+	t.follow(db, db.files.Load(), s, name, k)
+	if k == nil {
+		return db.load(t)
 	}
-	s.live.Insert(k)
-	return k
+	h, err := t.head(latestSeq)
+	if err != nil {
+		return nil, fmt.Errorf("key %q of stream %q: %w", name, s.Name, err)
+	}
+	k.Data.head, k.Data.partial = h, false
+	return k, nil
+}
+
+// load puts the key of t, which is not in the live index, into it.
+func (db *DB) load(t *trail) (*key, error) {
+	p, err := t.newestPart()
+	if err != nil {
+		return nil, fmt.Errorf("key %q of stream %q: %w", t.name, t.s.Name, err)
+	}
+	k := index.NewKey[keyState](t.name)
+	k.Data.head = head{seen: never}
+	if p != nil {
+		if k.Data.head, err = db.loadHead(t, p); err != nil {
+			return nil, fmt.Errorf("key %q of stream %q: %w", t.name, t.s.Name, err)
+		}
+		k.Data.reached.Store(p.Last)
+		if p.Last > db.states.reached.Load() {
+			db.due(t.s, k)
+		}
+	}
+	t.s.live.Insert(k)
+	db.memory.keys.Add(keyBytes)
+	return k, nil
+}
+
+// loadHead is the head of a key whose newest events p has: from bbolt, which is
+// one read, or from the events.
+func (db *DB) loadHead(t *trail, p *part) (head, error) {
+	if r, ok := db.states.get(t.s, t.name, p.Last); ok && r.last == p.Last {
+		return r.head, nil
+	}
+	return t.head(latestSeq)
+}
+
+// due puts a record into the overlay whose state is still to be computed: bbolt
+// has an older one.
+func (db *DB) due(s *stream, k *key) {
+	r := &overlaid{record: record{head: head{last: k.Data.last}, unknown: true}, due: true}
+	k.Data.newest.Store(r)
+	db.memory.dirty.Add(r.bytes())
+	db.dirty(s, k)
+}
+
+// dirty puts the key on the list of those that a checkpoint writes. mu is held.
+func (db *DB) dirty(s *stream, k *key) {
+	if k.Data.dirty != db.generation {
+		k.Data.dirty = db.generation
+		s.dirty = append(s.dirty, k)
+	}
 }
 
 // apply puts the event into the index, and its key's latest state into the
 // overlay.
 func (db *DB) apply(ev *applied) {
 	d := &ev.key.Data
+	t := &db.writer
+	t.follow(db, db.files.Load(), ev.stream, ev.key.Name, ev.key)
 	st, err := db.next(ev)
-	ev.stream.enter(ev.key, ev.version, ev.event.Retracts)
-	if err == errRefold {
-		st, err = db.stateAt(ev.stream, ev.key, latest, latestSeq)
+	db.enter(ev.stream, ev.key, db.log, ev.version, ev.event.Retracts)
+	if ev.event.Kind == Retraction {
+		d.rehead(t)
+	} else {
+		d.advance(ev.stream, ev.version)
 	}
-	r := &overlaid{record: record{last: d.last, state: st, unknown: err != nil}}
+	if err == errRefold {
+		st, err = t.stateAt(latest, latestSeq)
+	}
+	r := &overlaid{record: record{head: d.head, state: st, unknown: err != nil}}
 	r.prev.Store(d.newest.Load())
-	db.trim(r)
+	db.memory.dirty.Add(r.bytes() - db.trim(r))
 	d.newest.Store(r)
 	d.reached.Store(r.last) // after the record: see DB.overlay
-	if d.dirty != db.generation {
-		d.dirty = db.generation
-		ev.stream.dirty = append(ev.stream.dirty, ev.key)
-	}
+	db.dirty(ev.stream, ev.key)
 	if ev.event.ID != "" {
-		ev.stream.ids.add(ev.event.ID, ev.version)
+		db.log.ids.add(ev.stream.number, ev.event.ID, ev.version)
 	}
-	db.stats.event(ev.event.Kind, unchanged(ev.version))
+	db.log.tally.event(ev.event.Kind, unchanged(ev.version))
 }
 
-// enter puts a version into the index and moves the key's head. It is all that
-// reading the log again needs.
-func (s *stream) enter(k *key, v index.Version, target uint64) {
-	h := &k.Data.head
-	h.last = v.Seq
-	h.version++
-	p := place(v.Place)
-	if p.kind() == Retraction {
-		k.Retractions.Append(index.Retraction{Version: v, Target: target})
-		s.rehead(k)
-		return
+// enter puts a version in log into the index. It is nearly all that reading the
+// log again needs.
+func (db *DB) enter(s *stream, k *key, log *logFile, v index.Version, target uint64) {
+	size := int64(versionBytes)
+	r, made := k.In(log.Header.First)
+	if made {
+		log.keys = append(log.keys, k)
+		if s.Order == ByArrival {
+			r.Changes.ByArrival()
+		}
+		size += runsBytes
 	}
-	h.seen = max(h.seen, v.Time)
-	if p.kind() == Heartbeat {
-		k.Beats.Insert(v)
-		return
-	}
-	k.Changes.Insert(v)
-	if at := s.stamp(v.Time, v.Seq); h.order.before(at) {
-		h.order, h.deleted = at, p.kind() == Delete
-	}
-}
-
-// rehead finds the head anew, as after a retraction.
-func (s *stream) rehead(k *key) {
-	h := &k.Data.head
-	keep := retractedAt(k, h.last).effective()
-	h.order, h.deleted = stamp{}, false
-	if v, ok := k.Changes.Last(latest, h.last, keep); ok {
-		h.order, h.deleted = s.stamp(v.Time, v.Seq), isDelete(v)
-	}
-	h.seen = never
-	if seen, ok := lastSeen(s, k, latest, h.last); ok {
-		h.seen = seen
+	log.held.Add(size)
+	db.memory.versions.Add(size)
+	k.Data.last = v.Seq
+	k.Data.version++
+	switch place(v.Place).kind() {
+	case Retraction:
+		r.Retractions.Append(index.Retraction{Version: v, Target: target})
+	case Heartbeat:
+		r.Beats.Insert(v)
+	default:
+		r.Changes.Insert(v)
 	}
 }
 
-// lastSeen is the last sign of life of k as of t known at seq: any event but a
-// retraction that is not retracted. O(log n), by arrival O(n) where times fall.
-func lastSeen(s *stream, k *key, t int64, seq uint64) (seen int64, ok bool) {
-	keep := retractedAt(k, seq).effective()
-	sight := func(v index.Version) {
-		if !ok || v.Time > seen {
-			seen, ok = v.Time, true
-		}
+// advance moves the rest of the head for a version that is no retraction.
+func (d *keyState) advance(s *stream, v index.Version) {
+	d.seen = max(d.seen, v.Time)
+	kind := place(v.Place).kind()
+	if at := s.stamp(v.Time, v.Seq); kind != Heartbeat && d.order.before(at) {
+		d.order, d.deleted = at, kind == Delete
 	}
-	if v, ok := k.Beats.Last(t, seq, keep); ok {
-		sight(v)
+}
+
+// rehead finds the head anew, as after a retraction. Where that fails the next
+// append to the key does it.
+func (d *keyState) rehead(t *trail) {
+	h, err := t.head(latestSeq)
+	if d.partial = err != nil; !d.partial {
+		d.head = h
 	}
-	if s.Order == ByTime {
-		if v, ok := k.Changes.Last(t, seq, keep); ok {
-			sight(v)
-		}
-		return seen, ok
-	}
-	for _, v := range k.Changes.All(t, seq) {
-		if keep == nil || keep(v) {
-			sight(v)
-		}
-	}
-	return seen, ok
 }
 
 // errRefold says that a state is to be computed from the key's history, once the
@@ -128,7 +166,7 @@ func lastSeen(s *stream, k *key, t int64, seq uint64) (seen int64, ok bool) {
 var errRefold = errors.New("refold")
 
 // next is the latest state with the event of ev folded in, which is not in the
-// index yet. Where it cannot be told the record says so and the state is asked
+// index yet; the writer's trail is that of its key. Where it cannot be told the record says so and the state is asked
 // of the log when it is read.
 func (db *DB) next(ev *applied) (state, error) {
 	s, kind := ev.stream, ev.event.Kind
@@ -164,15 +202,12 @@ func (db *DB) repeated(ev *applied) (state, error) {
 
 // state is the state that the event makes by itself.
 func (ev *applied) state() state {
-	return state{live: true, from: ev.origin(), typ: ev.event.Type, content: viewString(ev.row[ev.fields:])}
+	return state{live: true, from: ev.origin(), typ: ev.event.Type, content: string(ev.row[ev.fields:])}
 }
 
 func (ev *applied) origin() origin {
 	return origin{seq: ev.version.Seq, version: ev.key.Data.version + 1, time: ev.version.Time, recorded: ev.recorded}
 }
-
-// viewString is b as a string; b is never written to again.
-func viewString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // mergeNext folds one event into the merged state, in whatever order it comes.
 func (db *DB) mergeNext(ev *applied, at stamp, inOrder bool) (state, error) {
@@ -221,28 +256,35 @@ func (db *DB) callNext(ev *applied) (state, error) {
 // latestSeq is beyond every position.
 const latestSeq = math.MaxUint64
 
-// current is the latest state of k before the event at hand: from the overlay,
-// from bbolt, or from the log.
+// current is the latest state of k, the key of the writer's trail, before the event
+// at hand: from the overlay, from bbolt, or from the events.
 func (db *DB) current(s *stream, k *key) (state, error) {
 	if k.Data.version == 0 {
 		return state{}, nil
 	}
-	if r, ok := db.newest(s, k, latestSeq); ok && !r.unknown {
+	if r, ok, err := db.newest(&db.writer, latestSeq); err != nil {
+		return state{}, err
+	} else if ok && !r.unknown {
 		return r.state, nil
 	}
-	return db.stateAt(s, k, latest, latestSeq)
+	return db.writer.stateAt(latest, latestSeq)
 }
 
-// trim cuts the records that nobody can ask the chain for: those behind the
-// first that is visible.
-func (db *DB) trim(r *overlaid) {
+// trim cuts the records that nobody can ask the chain for, those behind the first
+// that is visible, and says how many bytes they were.
+func (db *DB) trim(r *overlaid) (bytes int64) {
 	visible := db.visible.Load()
 	for p := r; p != nil; p = p.prev.Load() {
-		if p.last <= visible {
-			p.prev.Store(nil)
-			return
+		if p.last > visible {
+			continue
 		}
+		for q := p.prev.Load(); q != nil; q = q.prev.Load() {
+			bytes += q.bytes()
+			p.prev.Store(nil)
+		}
+		break
 	}
+	return bytes
 }
 
 // alike reports whether a stream of only changes has nothing to learn from the
@@ -253,6 +295,7 @@ func (db *DB) alike(ev *applied) bool {
 	if !s.OnlyChanges || ev.event.Kind != Change || ev.key.Data.version == 0 {
 		return false
 	}
+	db.writer.follow(db, db.files.Load(), s, ev.key.Name, ev.key)
 	st, err := db.stateBefore(s, ev.key, ev.version.Time)
 	if err != nil || !st.live {
 		return false
@@ -292,7 +335,7 @@ func (db *DB) stateBefore(s *stream, k *key, t int64) (state, error) {
 	case k.Data.order.before(s.stamp(t, latestSeq)):
 		return db.current(s, k)
 	}
-	return db.stateAt(s, k, t, latestSeq)
+	return db.writer.stateAt(t, latestSeq)
 }
 
 // repeats reports whether applying fields last would alter nothing.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -20,6 +21,10 @@ import (
 // fill new lists. A key whose newest record was not visible yet goes onto them
 // again.
 //
+// Before the first one, the file's pages are looked at, and the keys that changed
+// after the position it reaches, but stand in sealed files since, are put onto
+// the lists: a crash may leave bbolt behind them.
+//
 // What bbolt holds must never be ahead of what the log holds for sure, so the
 // log is synced before the transaction ends, where appends do not sync it.
 
@@ -27,26 +32,6 @@ import (
 type dirtyKey struct {
 	key    *key
 	record *overlaid
-}
-
-// runCheckpoints makes a checkpoint when one is due, until the database closes.
-func (db *DB) runCheckpoints() {
-	tick := time.NewTicker(db.opt.CheckpointEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-db.stop:
-			return
-		case <-db.due:
-		case <-tick.C:
-		}
-		db.checkpoint.Lock()
-		err := db.writeCheckpoint(context.Background())
-		db.checkpoint.Unlock()
-		if err != nil {
-			db.opt.Logger.Error("annals: checkpoint failed", "dir", db.dir, "error", err)
-		}
-	}
 }
 
 // Checkpoint writes the states changed since the last checkpoint to bbolt now.
@@ -69,11 +54,15 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 // writeCheckpoint makes one checkpoint. db.checkpoint is held.
 func (db *DB) writeCheckpoint(ctx context.Context) error {
 	start := time.Now()
+	db.states.check()
 	if db.states.damage.Load() != nil {
 		return db.rebuild(ctx)
 	}
+	if err := db.catchUp(ctx); err != nil {
+		return err
+	}
 	db.mu.Lock()
-	position, held := db.visible.Load(), db.held.Load()
+	position := db.visible.Load()
 	lists := make([][]*key, len(db.streams.Load().list))
 	total := 0
 	for i, s := range db.streams.Load().list {
@@ -82,8 +71,11 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 	}
 	db.generation++
 	db.mu.Unlock()
-	if total == 0 {
+	if total == 0 && position == db.states.reached.Load() {
 		return nil
+	}
+	for i, s := range db.streams.Load().list[:len(lists)] {
+		db.fill(s, lists[i])
 	}
 	written, err := db.writeStates(ctx, db.states, position, lists)
 	db.settle(lists, written)
@@ -91,15 +83,56 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 		return db.rebuild(ctx)
 	}
 	if err == nil {
-		db.held.Add(-held)
 		db.mu.Lock()
 		db.stats.checkpoints++
 		db.stats.keys += uint64(total)
 		db.stats.checkpointTime += time.Since(start)
 		db.mu.Unlock()
 	}
-	db.checkpointed.Ring()
 	return err
+}
+
+// catchUp puts the keys on the dirty lists that changed behind the position that
+// bbolt reaches and whose events are sealed. db.checkpoint is held.
+func (db *DB) catchUp(ctx context.Context) error {
+	if !db.behind {
+		return nil
+	}
+	reached := db.states.reached.Load()
+	for _, s := range db.streams.Load().list {
+		w := keysWalk{db: db, s: s, n: fillKeys}
+		for more, err := true, error(nil); more; {
+			more, err = w.some(func(_ *files, keys []found) error { return db.dueBehind(s, keys, reached) })
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return fmt.Errorf("catch up with sealed events: %w", err)
+			}
+		}
+	}
+	db.behind = false
+	return nil
+}
+
+// dueBehind has those of keys written whose events in sealed files go beyond
+// position reached.
+func (db *DB) dueBehind(s *stream, keys []found, reached uint64) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for i := range keys {
+		if len(keys[i].parts) == 0 || keys[i].parts[0].Last <= reached {
+			continue
+		}
+		k, err := db.key(s, keys[i].name)
+		if err != nil {
+			return err
+		}
+		if k.Data.newest.Load() == nil {
+			db.due(s, k)
+		}
+	}
+	return nil
 }
 
 // writeStates puts the newest visible records of the keys, by stream, into to. It
@@ -110,7 +143,7 @@ func (db *DB) writeStates(ctx context.Context, to *states, position uint64, list
 		for i, keys := range lists {
 			for k := range all[i].inKeyOrder(keys) {
 				r, _, _ := db.overlay(k, db.visible.Load())
-				if r == nil {
+				if r == nil || r.due {
 					continue
 				}
 				if err := ctx.Err(); err != nil {
@@ -152,15 +185,19 @@ func (s *stream) inKeyOrder(keys []*key) iter.Seq[*key] {
 // still have one back on their lists.
 func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 	for _, w := range written {
-		w.key.Data.newest.CompareAndSwap(w.record, nil)
+		if !w.key.Data.newest.CompareAndSwap(w.record, nil) {
+			continue
+		}
+		for r := w.record; r != nil; r = r.prev.Load() {
+			db.memory.dirty.Add(-r.bytes())
+		}
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for i, s := range db.streams.Load().list[:len(lists)] {
 		for _, k := range lists[i] {
-			if d := &k.Data; d.newest.Load() != nil && d.dirty != db.generation {
-				d.dirty = db.generation
-				s.dirty = append(s.dirty, k)
+			if k.Data.newest.Load() != nil {
+				db.dirty(s, k)
 			}
 		}
 	}
@@ -169,10 +206,10 @@ func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 const (
 	// rebuildKeys is how many keys a rebuild writes in one transaction: it
 	// holds their states in memory.
-	rebuildKeys = 1 << 16
+	rebuildKeys = 1 << 14
 
 	// fillKeys is how many states are computed under one hold of the writer's
-	// lock, at a read of the log each.
+	// lock, or of the files, at a read of an event each.
 	fillKeys = 256
 )
 
@@ -180,14 +217,13 @@ const (
 // db.checkpoint is held; appends and reads go on, reads from the log.
 func (db *DB) rebuild(ctx context.Context) error {
 	db.opt.Logger.Warn("annals: the states in bbolt are rebuilt", "dir", db.dir, "because", *db.states.damage.Load())
-	defer db.checkpointed.Ring()
 	tmp := db.states.path + ".tmp"
 	beside, err := createStates(tmp, db.id)
 	if err != nil {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
 	// What comes after this position is on the dirty lists.
-	held, position := db.held.Load(), db.visible.Load()
+	position := db.visible.Load()
 	err = db.rebuildInto(ctx, beside)
 	if err == nil {
 		err = beside.put(db.id, position, func(func(*stream, string, *record) error) error { return nil })
@@ -201,20 +237,23 @@ func (db *DB) rebuild(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
-	db.held.Add(-held)
+	db.states.reached.Store(position)
+	db.behind = false
 	return segment.OS.SyncDir(db.dir)
 }
 
+// rebuildInto computes the record of every key. Those that change meanwhile are on
+// the dirty lists, and have a record in the overlay.
 func (db *DB) rebuildInto(ctx context.Context, beside *states) error {
-	for i, s := range db.streams.Load().list {
-		lists := make([][]*key, i+1)
-		for chunk := range s.chunks(rebuildKeys) {
-			for part := range slices.Chunk(chunk, fillKeys) {
-				db.fill(s, part)
-			}
-			lists[i] = chunk
-			written, err := db.writeStates(ctx, beside, 0, lists)
-			db.settle(lists, written)
+	for _, s := range db.streams.Load().list {
+		w := keysWalk{db: db, s: s, n: fillKeys}
+		for more := true; more; {
+			err := beside.put(db.id, 0, func(put func(*stream, string, *record) error) (err error) {
+				for n := 0; n < rebuildKeys && more && err == nil; n += fillKeys {
+					more, err = w.some(func(f *files, keys []found) error { return db.rebuildKeys(f, s, keys, put) })
+				}
+				return cmp.Or(err, ctx.Err())
+			})
 			if err != nil {
 				return err
 			}
@@ -223,34 +262,60 @@ func (db *DB) rebuildInto(ctx context.Context, beside *states) error {
 	return nil
 }
 
-// chunks is the stream's keys in key order, n at a time.
-func (s *stream) chunks(n int) iter.Seq[[]*key] {
-	return func(yield func([]*key) bool) {
-		chunk := make([]*key, 0, n)
-		more := true
-		s.live.Ordered().Ascend(func(k *key) bool {
-			if chunk = append(chunk, k); len(chunk) == n {
-				more = yield(chunk)
-				chunk = chunk[:0]
-			}
-			return more
-		})
-		if more && len(chunk) > 0 {
-			yield(chunk)
+func (db *DB) rebuildKeys(f *files, s *stream, keys []found, put func(*stream, string, *record) error) error {
+	for i := range keys {
+		if err := db.rebuildKey(f, s, &keys[i], put); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (db *DB) rebuildKey(f *files, s *stream, x *found, put func(*stream, string, *record) error) error {
+	var t trail
+	t.followFound(db, f, s, x)
+	r, ok, err := t.record(db.visible.Load())
+	if !ok || err != nil {
+		return err
+	}
+	return put(s, x.name, &r)
+}
+
+// record is the key's head and state known at position seq, from its events; false
+// if it has none yet.
+func (t *trail) record(seq uint64) (r record, ok bool, err error) {
+	if r.head, err = t.head(seq); err != nil || r.last == 0 {
+		return r, false, err
+	}
+	st, err := t.stateAt(latest, seq)
+	r.state, r.unknown = st, err != nil
+	return r, true, nil
+}
+
+// fill computes from the events the records of the keys that have only been
+// promised one.
+func (db *DB) fill(s *stream, keys []*key) {
+	for part := range slices.Chunk(keys, fillKeys) {
+		db.mu.Lock()
+		for _, k := range part {
+			if r := k.Data.newest.Load(); r != nil && r.due {
+				db.fillOne(s, k, r)
+			}
+		}
+		db.mu.Unlock()
 	}
 }
 
-// fill computes from the log the records of the keys that have none in the
-// overlay.
-func (db *DB) fill(s *stream, keys []*key) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	for _, k := range keys {
-		if k.Data.newest.Load() != nil {
-			continue
+func (db *DB) fillOne(s *stream, k *key, due *overlaid) {
+	t := &db.writer
+	t.follow(db, db.files.Load(), s, k.Name, k)
+	if k.Data.partial {
+		if h, err := t.head(latestSeq); err == nil {
+			k.Data.head, k.Data.partial = h, false
 		}
-		st, err := db.stateAt(s, k, latest, latestSeq)
-		k.Data.newest.Store(&overlaid{record: record{last: k.Data.last, state: st, unknown: err != nil}})
 	}
+	st, err := t.stateAt(latest, latestSeq)
+	r := &overlaid{record: record{head: k.Data.head, state: st, unknown: err != nil}}
+	db.memory.dirty.Add(r.bytes() - due.bytes())
+	k.Data.newest.Store(r)
 }

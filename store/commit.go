@@ -220,7 +220,7 @@ func (db *DB) publish(g *group) {
 	for _, frame := range g.frames {
 		f := segment.FrameIn(frame, at)
 		g.log.Mark(&f)
-		db.stats.frame(&f)
+		g.log.tally.frame(&f)
 		at += f.Size()
 	}
 	g.log.end.Store(at)
@@ -231,7 +231,7 @@ func (db *DB) publish(g *group) {
 	db.visible.Store(g.last)
 	db.stats.groups++
 	db.news.Ring()
-	if db.held.Load() >= db.opt.CheckpointBytes {
+	if db.memory.dirty.Load() > db.bound()/2 || db.memory.held() > db.bound() {
 		db.wake()
 	}
 }
@@ -286,6 +286,7 @@ func (db *DB) nextLog() error {
 	if err := db.createLog(); err != nil {
 		return err
 	}
+	db.wake()
 	if all := db.streams.Load().list; len(all) > 0 {
 		frame := db.frameStreams(all)
 		if err := db.log.Reserve(db.end() + int64(len(frame))); err != nil {

@@ -22,9 +22,10 @@ type DB struct {
 
 	// What readers look at.
 	streams  atomic.Pointer[streams]
-	logs     atomic.Pointer[[]*logFile]
+	files    atomic.Pointer[files]
 	visible  atomic.Uint64 // the last committed position
 	states   *states
+	cache    *segment.Cache
 	news     bell // rings when visible has moved
 	closed   atomic.Bool
 	recovery Recovery
@@ -34,6 +35,7 @@ type DB struct {
 	mu         sync.Mutex
 	idle       sync.Cond // nothing is being written
 	log        *logFile  // the newest
+	logNumber  int       // of the next
 	leading    bool      // an appender has the lead
 	company    bool      // the last group had several frames
 	open       *group    // gathers
@@ -43,23 +45,35 @@ type DB struct {
 	synced     int64     // the offset in log known to be synced
 	poisoned   error
 	scratch    []byte // the leader's
+	writer     trail  // of the key at hand
 	generation uint32 // of the dirty lists; from 1
 	stats      counters
 
-	// The background.
-	stop         chan struct{}
-	due          chan struct{} // asks for a checkpoint
-	checkpointed bell
-	held         atomic.Int64 // bytes of frames whose states bbolt does not have
-	checkpoint   sync.Mutex   // held by the one that makes a checkpoint
-	background   sync.WaitGroup
+	// The background; see upkeep.go.
+	stop       chan struct{}
+	upkeepDue  chan struct{}
+	mergeDue   chan struct{}
+	relieved   bell          // rings when memory may have become free
+	rounds     atomic.Uint64 // of upkeep
+	memory     memory
+	sealing    sync.Mutex // held by the one that seals
+	merging    sync.Mutex // held by the one that merges
+	checkpoint sync.Mutex // held by the one that makes a checkpoint
+	behind     bool       // bbolt may be behind sealed files; under checkpoint
+	background sync.WaitGroup
 }
 
-// logFile is a log file and how far it is visible.
+// logFile is a log file, how far it is visible, and what is in memory of it.
 type logFile struct {
 	*segment.Log
-	number int          // its place in DB.logs
+	number int          // names it in versions
 	end    atomic.Int64 // offset behind the last visible frame
+	held   atomic.Int64 // bytes of memory that its versions take
+
+	// The writer's.
+	keys  []*key // with versions in it
+	ids   ids
+	tally tally
 }
 
 // Open opens the database in dir, which is made if it is not there, and recovers
@@ -71,8 +85,8 @@ type logFile struct {
 // that is damaged elsewhere is [ErrCorrupt], and nothing is changed; see
 // Options.ReadDamaged.
 //
-// For now it reads the whole log, at some millions of events a second, to index
-// it in memory.
+// It reads the log files that are not sealed yet, usually fewer than two of
+// Options.SegmentSize, however long the history.
 func Open(dir string, o *Options) (*DB, error) {
 	opt, err := o.withDefaults()
 	if err != nil {
@@ -98,7 +112,11 @@ func Open(dir string, o *Options) (*DB, error) {
 		db.release()
 		return nil, fmt.Errorf("open database %s: %w", dir, err)
 	}
-	db.background.Go(db.runCheckpoints)
+	db.background.Go(db.runUpkeep)
+	if !opt.noSeal {
+		db.background.Go(db.runMerges)
+	}
+	db.wake()
 	if opt.Sync == SyncInterval {
 		db.background.Go(db.runSyncs)
 	}
@@ -106,10 +124,11 @@ func Open(dir string, o *Options) (*DB, error) {
 }
 
 func newDB(dir string, opt Options, lock *os.File) *DB {
-	db := &DB{dir: dir, opt: opt, lock: lock, generation: 1, stop: make(chan struct{}), due: make(chan struct{}, 1)}
+	db := &DB{dir: dir, opt: opt, lock: lock, generation: 1, stop: make(chan struct{}), upkeepDue: make(chan struct{}, 1), mergeDue: make(chan struct{}, 1)}
 	db.idle.L = &db.mu
+	db.cache = segment.NewCache(opt.MemoryBytes / 2)
 	db.streams.Store((&streams{}).with())
-	db.logs.Store(&[]*logFile{})
+	db.replaceFiles(nil, nil)
 	return db
 }
 
@@ -123,7 +142,7 @@ func (db *DB) Close() error {
 	}
 	close(db.stop)
 	db.news.Ring()
-	db.checkpointed.Ring()
+	db.relieved.Ring()
 	db.background.Wait()
 	if len(db.lost) > 0 {
 		return db.release()
@@ -141,6 +160,15 @@ func (db *DB) Close() error {
 func (db *DB) flush() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if err := db.settleGroups(); err != nil {
+		return err
+	}
+	return db.log.Sync()
+}
+
+// settleGroups waits until nothing is being written. mu is held, and let go
+// meanwhile.
+func (db *DB) settleGroups() error {
 	for db.pending() != nil {
 		if db.leading {
 			db.idle.Wait()
@@ -149,10 +177,7 @@ func (db *DB) flush() error {
 		db.leading = true
 		db.leadOpen()
 	}
-	if db.poisoned != nil {
-		return db.poisoned
-	}
-	return db.log.Sync()
+	return db.poisoned
 }
 
 // release closes all files and lets the lock go.
@@ -165,7 +190,11 @@ func (db *DB) closeFiles() error {
 	if db.states != nil {
 		err = db.states.close()
 	}
-	for _, l := range *db.logs.Load() {
+	f := db.files.Load()
+	for _, s := range f.sealed {
+		err = errors.Join(err, s.Close())
+	}
+	for _, l := range f.logs {
 		err = errors.Join(err, l.Close())
 	}
 	return err
@@ -208,33 +237,5 @@ func (db *DB) runSyncs() {
 				return // it is poisoned: every append says so
 			}
 		}
-	}
-}
-
-// makeRoom waits while more is held in memory than a checkpoint should leave.
-func (db *DB) makeRoom(ctx context.Context) error {
-	for db.held.Load() > 2*db.opt.CheckpointBytes {
-		made := db.checkpointed.Listen()
-		switch {
-		case db.closed.Load():
-			return ErrClosed
-		case db.held.Load() <= 2*db.opt.CheckpointBytes:
-			return nil
-		}
-		db.wake()
-		select {
-		case <-made:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// wake asks for a checkpoint.
-func (db *DB) wake() {
-	select {
-	case db.due <- struct{}{}:
-	default:
 	}
 }

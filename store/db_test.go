@@ -29,14 +29,14 @@ func TestOpen_SecondIsTurnedAway(t *testing.T) {
 
 func TestOpen_BadOptions(t *testing.T) {
 	for name, o := range map[string]Options{
-		"sync":       {Sync: 9},
-		"every":      {SyncEvery: -1},
-		"size":       {SegmentSize: -1},
-		"large":      {SegmentSize: maxOffset},
-		"checkpoint": {CheckpointBytes: -1},
-		"batch":      {MaxBatchBytes: 2 << 30},
-		"fold name":  {Folds: map[string]FoldFunc{"merge": func(Fields, Event) Fields { return nil }}},
-		"no fold":    {Folds: map[string]FoldFunc{"mine": nil}},
+		"sync":      {Sync: 9},
+		"every":     {SyncEvery: -1},
+		"size":      {SegmentSize: -1},
+		"large":     {SegmentSize: maxOffset},
+		"memory":    {MemoryBytes: -1},
+		"batch":     {MaxBatchBytes: 2 << 30},
+		"fold name": {Folds: map[string]FoldFunc{"merge": func(Fields, Event) Fields { return nil }}},
+		"no fold":   {Folds: map[string]FoldFunc{"mine": nil}},
 	} {
 		dir := filepath.Join(t.TempDir(), "db")
 		if _, err := Open(dir, &o); !errors.Is(err, ErrInvalid) {
@@ -173,17 +173,17 @@ func TestDefine_OnceAndForAll(t *testing.T) {
 // Definitions reach every log file, so that each can be read alone.
 func TestDefine_InEveryLogFile(t *testing.T) {
 	dir := t.TempDir()
-	db := open(t, dir, &Options{SegmentSize: 500})
+	db := open(t, dir, &Options{SegmentSize: 500, noSeal: true})
 	for i := range 50 {
 		if _, err := db.Append(bg, Batch{Events: []Event{{Stream: fmt.Sprint("s", i%3), Key: "k", Fields: Fields{Int64("v", int64(i))}}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	files := len(*db.logs.Load())
+	files := len(db.files.Load().logs)
 	if files < 5 {
 		t.Fatalf("%d log files", files)
 	}
-	for _, l := range (*db.logs.Load())[1:] {
+	for _, l := range db.files.Load().logs[1:] {
 		f, err := l.Frames(64, l.end.Load()).Next()
 		if err != nil || f.Rows < 1 || f.Marker != 0x31536641 {
 			t.Fatalf("log file %s begins with %+v, %v", l.Path, f, err)
@@ -191,7 +191,7 @@ func TestDefine_InEveryLogFile(t *testing.T) {
 	}
 	db.Close()
 	db = open(t, dir, nil)
-	if got := db.Recovery(); got.Files != files || got.Streams != 3 || got.Events != 50 {
+	if got := db.Recovery(); got.Logs != files || got.Streams != 3 || got.Events != 50 {
 		t.Errorf("found %v, want %d files", got, files)
 	}
 }
@@ -349,7 +349,7 @@ func TestStats_SumUp(t *testing.T) {
 			info, _ := e.Info()
 			disk += info.Size()
 		}
-		if sum := s.LogBytes + s.StateBytes + s.OtherBytes; sum != disk {
+		if sum := s.SealedBytes + s.LogBytes + s.StateBytes + s.OtherBytes; sum != disk {
 			t.Errorf("all bytes sum up to %d of %d on disk", sum, disk)
 		}
 	}
@@ -377,9 +377,11 @@ func TestVerify_FindsAWrongState(t *testing.T) {
 	}
 	s, k := db.streams.Load().byName["s"], (*key)(nil)
 	k = s.live.Get("k3")
-	st, _ := db.stateAt(s, s.live.Get("k4"), latest, latestSeq)
+	other := trail{}
+	other.follow(db, db.files.Load(), s, "k4", s.live.Get("k4"))
+	st, _ := other.stateAt(latest, latestSeq)
 	err = db.states.put(db.id, 10, func(put func(*stream, string, *record) error) error {
-		return put(s, "k3", &record{last: k.Data.last, state: st})
+		return put(s, "k3", &record{head: k.Data.head, state: st})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-
-	"github.com/annalsdb/annals/index"
 )
 
 // Difference is a key whose state is not the same in two views.
@@ -22,8 +20,7 @@ type Difference struct {
 // Diff is what differs in a stream from v to the view to, in key order: keys
 // that have a state in one only, or states that are attributed to another event
 // or hold other fields. Both views are of the same database. It looks at the
-// versions of every key in memory and reads the events and states of those that
-// may differ.
+// versions of every key and reads the events and states of those that may differ.
 func (v *View) Diff(to *View, stream string) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		s, err := v.stream(stream)
@@ -37,58 +34,82 @@ func (v *View) Diff(to *View, stream string) iter.Seq2[Difference, error] {
 			yield(Difference{}, fmt.Errorf("diff: %w", err))
 			return
 		}
-		s.live.Ordered().Ascend(func(k *key) bool {
-			versions := seenByOne(v, to, k)
-			if len(versions) == 0 {
-				return true
+		w := keysWalk{db: v.db, s: s, n: scanKeys}
+		var differences []Difference
+		for more := true; more; {
+			more, err = w.some(func(f *files, keys []found) (err error) {
+				differences, err = v.differences(to, f, s, keys, differences[:0])
+				return err
+			})
+			for i := range differences {
+				if !yield(differences[i], nil) {
+					return
+				}
 			}
-			d, differs, err := v.difference(to, s, k, versions)
 			if err != nil {
-				yield(Difference{}, fmt.Errorf("diff key %q of stream %q: %w", k.Name, stream, err))
-				return false
+				yield(Difference{}, fmt.Errorf("diff stream %q: %w", stream, err))
+				return
 			}
-			return !differs || yield(d, nil)
-		})
+		}
 	}
 }
 
-// seenByOne is the versions of k, by position, that just one of the views sees.
-func seenByOne(a, b *View, k *key) []index.Version {
-	var found []index.Version
-	look := func(v index.Version) {
-		if (v.Time <= a.time && v.Seq <= a.seq) != (v.Time <= b.time && v.Seq <= b.seq) {
-			found = append(found, v)
+// differences appends those of keys.
+func (v *View) differences(to *View, f *files, s *stream, keys []found, all []Difference) ([]Difference, error) {
+	var t trail
+	for i := range keys {
+		t.followFound(v.db, f, s, &keys[i])
+		versions, err := t.seenByOne(v, to)
+		if err != nil {
+			return all, err
+		}
+		if len(versions) == 0 {
+			continue
+		}
+		d, differs, err := v.difference(to, &t, versions)
+		if err != nil {
+			return all, fmt.Errorf("key %q: %w", keys[i].name, err)
+		}
+		if differs {
+			all = append(all, d)
 		}
 	}
+	return all, nil
+}
+
+// seenByOne is the versions, by position, that just one of the views sees.
+func (t *trail) seenByOne(a, b *View) (found []version, err error) {
 	time, seq := max(a.time, b.time), max(a.seq, b.seq)
-	for _, v := range k.Changes.All(time, seq) {
-		look(v)
-	}
-	for _, v := range k.Beats.All(time, seq) {
-		look(v)
-	}
-	for _, r := range k.Retractions.View() {
-		if (r.Seq <= a.seq) != (r.Seq <= b.seq) {
-			found = append(found, r.Version)
+	for c := changes; c <= retractions; c++ {
+		all, err := t.all(c, time, seq)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range all {
+			byA := v.Seq <= a.seq && (v.Time <= a.time || c == retractions)
+			byB := v.Seq <= b.seq && (v.Time <= b.time || c == retractions)
+			if byA != byB {
+				found = append(found, v)
+			}
 		}
 	}
-	slices.SortFunc(found, func(a, b index.Version) int { return cmp.Compare(a.Seq, b.Seq) })
-	return found
+	slices.SortFunc(found, func(a, b version) int { return cmp.Compare(a.Seq, b.Seq) })
+	return found, nil
 }
 
-func (v *View) difference(to *View, s *stream, k *key, versions []index.Version) (d Difference, differs bool, err error) {
-	d.Key = k.Name
-	if d.Old, err = v.pointer(s, k); err != nil {
+func (v *View) difference(to *View, t *trail, versions []version) (d Difference, differs bool, err error) {
+	d.Key = t.name
+	if d.Old, err = v.pointer(t); err != nil {
 		return d, false, err
 	}
-	if d.New, err = to.pointer(s, k); err != nil {
+	if d.New, err = to.pointer(t); err != nil {
 		return d, false, err
 	}
 	if d.Old.same(d.New) {
 		return d, false, nil
 	}
-	for _, at := range versions {
-		e, err := v.db.event(s, at)
+	for i := range versions {
+		e, err := t.event(&versions[i])
 		if err != nil {
 			return d, false, err
 		}
@@ -97,13 +118,13 @@ func (v *View) difference(to *View, s *stream, k *key, versions []index.Version)
 	return d, true, nil
 }
 
-// pointer is the state of k, nil where it has none.
-func (v *View) pointer(s *stream, k *key) (*State, error) {
-	st, err := v.state(s, k)
+// pointer is the state of the key of t, nil where it has none.
+func (v *View) pointer(t *trail) (*State, error) {
+	st, err := v.state(t)
 	if err != nil || !st.live {
 		return nil, err
 	}
-	full, err := s.full(k.Name, &st)
+	full, err := t.s.full(t.name, &st)
 	return &full, err
 }
 

@@ -64,15 +64,17 @@ func checkExpectations(list []Expectation) error {
 	return nil
 }
 
-// checkExpect compares expectations with the heads of their keys.
+// checkExpect compares expectations with the heads of their keys. mu is held.
 func (db *DB) checkExpect(list []Expectation) error {
 	known := db.streams.Load()
 	for _, x := range list {
 		var h head
 		if s := known.byName[x.Stream]; s != nil {
-			if k := s.live.Get(x.Key); k != nil {
-				h = k.Data.head
+			k, err := db.key(s, x.Key)
+			if err != nil {
+				return fmt.Errorf("expectation: %w", err)
 			}
+			h = k.Data.head
 		}
 		if !x.Expect.holds(h) {
 			return &ConflictError{Stream: x.Stream, Key: x.Key, Want: x.Expect, Version: h.version, Deleted: h.deleted}
@@ -107,10 +109,13 @@ func (db *DB) checkRetractions(events []Event) error {
 				continue
 			}
 		} else if s := known.byName[e.Stream]; s != nil {
-			if k := s.live.Get(e.Key); k != nil {
-				if _, ok := find(k, e.Retracts); ok {
-					continue
-				}
+			db.writer.follow(db, db.files.Load(), s, e.Key, s.live.Get(e.Key))
+			_, ok, err := db.writer.find(e.Retracts)
+			if err != nil {
+				return fmt.Errorf("retraction %d of %d: %w", i+1, len(events), err)
+			}
+			if ok {
+				continue
 			}
 		}
 		return fmt.Errorf("%w: retraction %d of %d: position %d is no earlier event of key %q of stream %q",

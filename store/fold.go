@@ -15,23 +15,6 @@ const latest = math.MaxInt64
 // with the first retraction that says so.
 type retracted map[uint64]uint64
 
-// retractedAt is what is retracted as known at seq: nil for most keys. The
-// newest retraction is looked at first, so one that is itself retracted has no
-// effect. O(retractions of the key).
-func retractedAt(k *key, seq uint64) retracted {
-	all := k.Retractions.View()
-	if len(all) == 0 {
-		return nil
-	}
-	gone := make(retracted, len(all))
-	for i := len(all) - 1; i >= 0; i-- {
-		if r := all[i]; r.Seq <= seq && !gone.has(r.Seq) {
-			gone[r.Target] = r.Seq
-		}
-	}
-	return gone
-}
-
 func (g retracted) has(seq uint64) bool {
 	_, ok := g[seq]
 	return ok
@@ -45,67 +28,71 @@ func (g retracted) effective() func(index.Version) bool {
 	return func(v index.Version) bool { return !g.has(v.Seq) }
 }
 
-// stateAt is the state of k as of event time t known at position seq, from the
-// log. Replace reads one event, or two, and costs O(log n); the other folds
-// read all the key's events since its last delete.
-func (db *DB) stateAt(s *stream, k *key, t int64, seq uint64) (state, error) {
-	gone := retractedAt(k, seq)
-	if s.Fold == Replace {
-		v, ok := k.Changes.Last(t, seq, gone.effective())
-		if !ok || isDelete(v) {
-			return state{}, nil
-		}
-		return db.replaceWith(k, v, gone)
-	}
-	if err := s.needFold(); err != nil {
+// stateAt is the state as of event time at known at position seq, from the
+// events. Replace reads one event, or two, and costs O(log n); the other folds
+// begin at a checkpoint in a sealed file; see foldpoint.go.
+func (t *trail) stateAt(at int64, seq uint64) (state, error) {
+	gone, err := t.retracted(seq)
+	if err != nil {
 		return state{}, err
 	}
-	f := folder{s: s}
-	for _, v := range f.sinceDelete(k.Changes.All(t, seq), gone) {
-		if gone.has(v.Seq) {
-			continue
-		}
-		if err := f.read(db, v); err != nil {
+	if t.s.Fold == Replace {
+		v, ok, err := t.last(changes, at, seq, gone.effective())
+		if !ok || err != nil || v.isDelete() {
 			return state{}, err
 		}
+		return t.replaceWith(&v, gone)
+	}
+	if err := t.s.needFold(); err != nil {
+		return state{}, err
+	}
+	f, _, err := t.foldTo(at, seq, gone)
+	if err != nil {
+		return state{}, err
 	}
 	return f.state(), nil
 }
 
 // replaceWith is the state that the change v makes under Replace. An unchanged
 // event leaves the state to the one it repeats, unless that is retracted.
-func (db *DB) replaceWith(k *key, v index.Version, gone retracted) (state, error) {
-	row, err := db.row(v)
+func (t *trail) replaceWith(v *version, gone retracted) (state, error) {
+	row, err := t.row(v)
 	if err != nil {
 		return state{}, err
 	}
-	st := state{live: true, from: originOf(&row, v), typ: row.Type}
+	st := state{live: true, from: originOf(&row, v.Version), typ: row.Type}
 	if row.Unchanged {
-		if same, ok := k.Changes.Find(row.Ref); ok && !gone.has(same.Seq) {
-			first, err := db.row(same)
+		same, ok, err := t.find(row.Ref)
+		if err != nil {
+			return state{}, err
+		}
+		if ok && !gone.has(same.Seq) {
+			first, err := t.row(&same)
 			if err != nil {
 				return state{}, err
 			}
-			st.from = originOf(&first, same)
+			st.from = originOf(&first, same.Version)
 		}
-		if row, err = db.repeats(k, row); err != nil {
+		if row, err = t.repeats(row); err != nil {
 			return state{}, err
 		}
 	}
-	st.content = row.Encoded()
+	st.take(&row)
 	return st, nil
 }
 
 // repeats is the row whose content an unchanged row under Replace stands for.
 // What it names may be unchanged itself, where the first one was retracted.
-func (db *DB) repeats(k *key, row segment.Row) (segment.Row, error) {
+func (t *trail) repeats(row segment.Row) (segment.Row, error) {
 	for row.Unchanged {
-		v, ok := k.Changes.Find(row.Ref)
-		if !ok {
-			return row, fmt.Errorf("fold key %q: an event repeats event %d, which is not there", k.Name, row.Ref)
+		v, ok, err := t.find(row.Ref)
+		if err != nil {
+			return row, err
 		}
-		var err error
-		if row, err = db.row(v); err != nil {
+		if !ok {
+			return row, fmt.Errorf("fold key %q: an event repeats event %d, which is not there", t.name, row.Ref)
+		}
+		if row, err = t.row(&v); err != nil {
 			return row, err
 		}
 	}
@@ -130,9 +117,10 @@ type folder struct {
 // sinceDelete is the part of vs behind the last delete that is not retracted.
 // Nothing before it can be seen again, but under Merge its stamp is kept for
 // what may still come late.
-func (f *folder) sinceDelete(vs []index.Version, gone retracted) []index.Version {
+func (f *folder) sinceDelete(vs []version, gone retracted) []version {
 	for i := len(vs) - 1; i >= 0; i-- {
-		if isDelete(vs[i]) && !gone.has(vs[i].Seq) {
+		if vs[i].isDelete() && !gone.has(vs[i].Seq) {
+			*f = folder{s: f.s}
 			f.merged.deleted = f.s.stamp(vs[i].Time, vs[i].Seq)
 			return vs[i+1:]
 		}
@@ -140,12 +128,12 @@ func (f *folder) sinceDelete(vs []index.Version, gone retracted) []index.Version
 	return vs
 }
 
-func (f *folder) read(db *DB, v index.Version) error {
-	row, err := db.row(v)
+func (f *folder) read(t *trail, v *version) error {
+	row, err := t.row(v)
 	if err != nil {
 		return err
 	}
-	return f.add(&row, v)
+	return f.add(&row, v.Version)
 }
 
 // add folds the event that row holds. The row's strings are kept.
@@ -200,6 +188,9 @@ func (f *folder) state() state {
 
 // fields decodes the content of a state that is live.
 func (s *stream) fields(st *state) (Fields, error) {
+	if st.decoded {
+		return st.fields, nil
+	}
 	if s.Fold == Merge {
 		m, err := parseMerged(st.content)
 		if err != nil {

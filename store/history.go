@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 )
 
@@ -20,109 +19,135 @@ type Transition struct {
 	RetractedBy uint64
 }
 
+// historyAtOnce is how many transitions are made in one go, with the files pinned
+// that they are read from.
+const historyAtOnce = 256
+
 // History is all events of a key that the view sees, in the stream's order, with
 // the state before and after each. Heartbeats, retractions and what they retract
 // are among them; they alter nothing. It reads every event of the key once.
 func (v *View) History(stream, key string) iter.Seq2[Transition, error] {
 	return func(yield func(Transition, error) bool) {
-		fail := func(err error) {
-			yield(Transition{}, fmt.Errorf("history of key %q of stream %q: %w", key, stream, err))
-		}
 		s, err := v.stream(stream)
 		if err == nil {
 			err = s.needFold()
 		}
+		w := walker{view: v, s: s, name: key, fold: folder{s: s}}
+		for more := true; more && err == nil; {
+			var some []Transition
+			some, more, err = w.some(historyAtOnce)
+			for i := range some {
+				if !yield(some[i], nil) {
+					return
+				}
+			}
+		}
 		if err != nil {
-			fail(err)
-			return
-		}
-		k := s.live.Get(key)
-		if k == nil {
-			return
-		}
-		w := walker{db: v.db, s: s, k: k, gone: retractedAt(k, v.seq)}
-		for _, at := range v.versions(s, k) {
-			t, err := w.step(at)
-			if err != nil {
-				fail(err)
-				return
-			}
-			if !yield(t, nil) {
-				return
-			}
+			yield(Transition{}, fmt.Errorf("history of key %q of stream %q: %w", key, stream, err))
 		}
 	}
 }
 
-// versions is all versions of k that the view sees, in the stream's order.
-func (v *View) versions(s *stream, k *key) []index.Version {
-	changes, beats := k.Changes.All(v.time, v.seq), k.Beats.All(v.time, v.seq)
-	var others []index.Version
-	for _, r := range k.Retractions.View() {
-		if r.Seq <= v.seq {
-			others = append(others, r.Version)
+// versions is up to n versions of any class behind the stamp from that the view
+// sees, in the stream's order.
+func (v *View) versions(t *trail, from stamp, n int) (all []version, err error) {
+	for c := changes; c <= retractions; c++ {
+		some, err := t.after(c, from, n, v.time, v.seq)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if len(beats)+len(others) == 0 {
-		return changes
-	}
-	all := slices.Concat(changes, beats, others)
-	slices.SortFunc(all, func(a, b index.Version) int {
-		if s.stamp(a.Time, a.Seq).before(s.stamp(b.Time, b.Seq)) {
-			return -1
+		if len(all) == 0 {
+			all = some
+			continue
 		}
-		return 1
-	})
-	return all
+		all = append(all, some...)
+	}
+	slices.SortFunc(all, func(a, b version) int { return t.s.compare(a.Version, b.Version) })
+	return all[:min(n, len(all))], nil
 }
 
 // walker folds a key's events one by one.
 type walker struct {
-	db   *DB
+	view *View
 	s    *stream
-	k    *key
+	name string
 	gone retracted
 	fold folder
 	now  *State
+	at   stamp // of the last event
+}
+
+// some is the next transitions, up to n; more is false when there are no others.
+func (w *walker) some(n int) (some []Transition, more bool, err error) {
+	f := w.view.db.pin()
+	defer f.unpin()
+	var t trail
+	w.follow(&t, f)
+	if w.at == beginning {
+		if w.gone, err = t.retracted(w.view.seq); err != nil {
+			return nil, false, err
+		}
+	}
+	all, err := w.view.versions(&t, w.at, n)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range all {
+		transition, err := w.step(&t, &all[i])
+		if err != nil {
+			return some, false, err
+		}
+		some = append(some, transition)
+		w.at = w.s.stamp(all[i].Time, all[i].Seq)
+	}
+	return some, len(all) == n, nil
+}
+
+func (w *walker) follow(t *trail, f *files) {
+	t.follow(w.view.db, f, w.s, w.name, w.s.live.Get(w.name))
 }
 
 // step is the transition that the event at v makes.
-func (w *walker) step(v index.Version) (Transition, error) {
-	row, err := w.db.row(v)
+func (w *walker) step(t *trail, v *version) (Transition, error) {
+	row, err := t.row(v)
 	if err != nil {
 		return Transition{}, err
 	}
-	t := Transition{Old: w.now, RetractedBy: w.gone[v.Seq]}
-	if t.Event, err = eventOf(w.s, &row, v.Seq, v.Time+row.Lag); err != nil {
+	step := Transition{Old: w.now, RetractedBy: w.gone[v.Seq]}
+	if step.Event, err = eventOf(w.s, &row, v.Seq, v.Time+row.Lag); err != nil {
 		return Transition{}, err
 	}
-	if row.Kind <= Delete && t.RetractedBy == 0 {
-		if err := w.advance(&row, v); err != nil {
+	if row.Kind <= Delete && step.RetractedBy == 0 {
+		if err := w.advance(t, &row, v); err != nil {
 			return Transition{}, err
 		}
 	}
-	t.New = w.now
-	return t, nil
+	step.New = w.now
+	return step, nil
 }
 
 // advance moves to the state after the change or delete at v.
-func (w *walker) advance(row *segment.Row, v index.Version) error {
+func (w *walker) advance(t *trail, row *segment.Row, v *version) error {
 	var st state
 	var err error
 	switch {
 	case w.s.Fold != Replace:
-		w.fold.s = w.s
-		if err = w.fold.add(row, v); err == nil {
+		if err = w.fold.add(row, v.Version); err == nil {
 			st = w.fold.state()
 		}
 	case row.Kind == Change:
-		st, err = w.db.replaceWith(w.k, v, w.gone)
+		st, err = t.replaceWith(v, w.gone)
 	}
+	return w.become(&st, err)
+}
+
+// become makes st the state, unless there is an error.
+func (w *walker) become(st *state, err error) error {
 	if err != nil || !st.live {
 		w.now = nil
 		return err
 	}
-	full, err := w.s.full(w.k.Name, &st)
+	full, err := w.s.full(w.name, st)
 	w.now = &full
 	return err
 }
@@ -147,9 +172,7 @@ func (v *View) Between(stream, key string, from, to time.Time) iter.Seq2[Period,
 		}
 		var periods []Period
 		if err == nil {
-			if k := s.live.Get(key); k != nil {
-				periods, err = v.periods(s, k)
-			}
+			periods, err = v.periods(s, key)
 		}
 		if err != nil {
 			yield(Period{}, fmt.Errorf("states of key %q of stream %q: %w", key, stream, err))
@@ -163,46 +186,46 @@ func (v *View) Between(stream, key string, from, to time.Time) iter.Seq2[Period,
 	}
 }
 
-// periods is all periods of k in the view.
-func (v *View) periods(s *stream, k *key) (all []Period, err error) {
-	gone := retractedAt(k, v.seq)
-	changes := slices.DeleteFunc(slices.Clone(k.Changes.All(v.time, v.seq)), func(c index.Version) bool { return gone.has(c.Seq) })
-	slices.SortFunc(changes, func(a, b index.Version) int {
-		if a.Before(b) {
+// periods is all periods of a key in the view.
+func (v *View) periods(s *stream, key string) (all []Period, err error) {
+	f := v.db.pin()
+	defer f.unpin()
+	var t trail
+	w := walker{view: v, s: s, name: key, fold: folder{s: s}}
+	w.follow(&t, f)
+	if w.gone, err = t.retracted(v.seq); err != nil {
+		return nil, err
+	}
+	steps, err := t.all(changes, v.time, v.seq)
+	if err != nil {
+		return nil, err
+	}
+	steps = slices.DeleteFunc(steps, func(c version) bool { return w.gone.has(c.Seq) })
+	slices.SortFunc(steps, func(a, b version) int {
+		if a.Before(b.Version) {
 			return -1
 		}
 		return 1
 	})
-	w := walker{db: v.db, s: s, k: k, gone: gone}
-	for i, c := range changes {
+	for i := range steps {
+		c := &steps[i]
 		if s.Order == ByTime {
-			if _, err := w.step(c); err != nil {
+			if _, err := w.step(&t, c); err != nil {
 				return nil, err
 			}
 		}
-		if i+1 < len(changes) && changes[i+1].Time == c.Time {
+		if i+1 < len(steps) && steps[i+1].Time == c.Time {
 			continue // it lasts no time
 		}
 		if s.Order == ByArrival {
-			if err := w.jump(c.Time, v.seq); err != nil {
+			st, err := t.stateAt(c.Time, v.seq)
+			if err := w.become(&st, err); err != nil {
 				return nil, err
 			}
 		}
 		all = w.extend(all, instant(c.Time))
 	}
 	return all, nil
-}
-
-// jump moves to the state as of t.
-func (w *walker) jump(t int64, seq uint64) error {
-	st, err := w.db.stateAt(w.s, w.k, t, seq)
-	w.now = nil
-	if err != nil || !st.live {
-		return err
-	}
-	full, err := w.s.full(w.k.Name, &st)
-	w.now = &full
-	return err
 }
 
 // extend ends the last period at t, if the state there is another, and begins

@@ -2,51 +2,91 @@ package store
 
 import (
 	"hash/maphash"
+	"strings"
 
 	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 )
 
-// ids finds the event that has an ID. It keeps the hash of each ID with the
-// version it belongs to, and looks at the event itself to be sure; the rare IDs
-// that share a hash with another stand in more. The writer's alone.
+// ids finds the event in one log file that has an ID. It keeps the hash of each ID
+// with the version it belongs to, and looks at the event itself to be sure; the
+// rare IDs that share a hash with another stand in more. The writer's alone; a
+// sealed file has a table of its own.
 //
 // Kept in bbolt instead, random IDs would make every checkpoint rewrite most of
-// the file. The memory is some 60 bytes an ID.
+// the file.
 type ids struct {
-	seed   maphash.Seed
 	byHash map[uint64]index.Version
-	more   map[string]index.Version
+	more   map[streamID]index.Version
 }
 
-func (t *ids) add(id string, v index.Version) {
+type streamID struct {
+	stream uint32
+	id     string
+}
+
+// idSeed is that of all hashes of this process.
+var idSeed = maphash.MakeSeed()
+
+func (k streamID) hash() uint64 { return maphash.Comparable(idSeed, k) }
+
+func (t *ids) add(stream uint32, id string, v index.Version) {
 	if t.byHash == nil {
-		t.seed = maphash.MakeSeed()
 		t.byHash = make(map[uint64]index.Version)
 	}
-	hash := maphash.String(t.seed, id)
+	k := streamID{stream, id}
+	hash := k.hash()
 	if _, taken := t.byHash[hash]; !taken {
 		t.byHash[hash] = v
 		return
 	}
 	if t.more == nil {
-		t.more = make(map[string]index.Version)
+		t.more = make(map[streamID]index.Version)
 	}
-	t.more[id] = v
+	k.id = strings.Clone(id)
+	t.more[k] = v
 }
 
-// find is the event of the stream that has the ID.
+// find is the event of the stream that has the ID. mu is held.
 func (db *DB) find(s *stream, id string) (e Event, known bool, err error) {
-	if v, ok := s.ids.more[id]; ok {
-		e, err = db.event(s, v)
-		return e, err == nil, err
+	f := db.files.Load()
+	k := streamID{s.number, id}
+	for i := len(f.logs) - 1; i >= 0; i-- {
+		t := &f.logs[i].ids
+		v, ok := t.more[k]
+		if !ok {
+			v, ok = t.byHash[k.hash()]
+		}
+		if !ok {
+			continue
+		}
+		row, err := db.row(f, v)
+		if err != nil {
+			return Event{}, false, err
+		}
+		if row.ID == id && row.Stream == s.number {
+			e, err = eventOf(s, &row, v.Seq, v.Time+row.Lag)
+			return e, err == nil, err
+		}
 	}
-	v, ok := s.ids.byHash[maphash.String(s.ids.seed, id)]
-	if !ok {
-		return Event{}, false, nil
+	for i := len(f.sealed) - 1; i >= 0; i-- {
+		if in := s.in(f.sealed[i]); in == nil || in.IDs == 0 {
+			continue
+		}
+		at, key, ok, err := f.sealed[i].ID(s.number, id)
+		if err != nil {
+			return Event{}, false, err
+		}
+		if ok {
+			row, err := f.sealed[i].Row(&key, at)
+			if err != nil {
+				return Event{}, false, err
+			}
+			e, err = eventOf(s, &row.Row, row.Seq, row.Recorded)
+			return e, err == nil, err
+		}
 	}
-	e, err = db.event(s, v)
-	return e, err == nil && e.ID == id, err
+	return Event{}, false, nil
 }
 
 // repeat reports whether b was stored before, all of it in one batch and in the
@@ -61,7 +101,7 @@ func (db *DB) repeat(b *batch) (r Receipt, known bool, err error) {
 	for i := range b.events {
 		e := &b.events[i]
 		s := streams.byName[e.Stream]
-		if e.ID == "" || s == nil || s.ids.byHash == nil {
+		if e.ID == "" || s == nil {
 			continue
 		}
 		old, hit, err := db.find(s, e.ID)
@@ -113,7 +153,8 @@ func (db *DB) same(s *stream, e, old *Event) error {
 	if old.Same != 0 {
 		kind = Change
 		if s.Fold == Replace {
-			row, err := db.repeats(s.live.Get(old.Key), segment.Row{Unchanged: true, Ref: old.Same})
+			db.writer.follow(db, db.files.Load(), s, old.Key, s.live.Get(old.Key))
+			row, err := db.writer.repeats(segment.Row{Unchanged: true, Ref: old.Same})
 			if err != nil {
 				return err
 			}

@@ -13,8 +13,8 @@ import (
 // layers says what each package may import of the module and of others beside
 // the standard library. Data flows one way: what is not written here is refused.
 const layers = `
-	index     < github.com/google/btree
-	segment   < index
+	index     < github.com/google/btree github.com/RoaringBitmap/roaring/v2
+	segment   < index github.com/klauspost/compress/zstd
 	store     < segment index go.etcd.io/bbolt go.etcd.io/bbolt/errors
 `
 

@@ -27,16 +27,34 @@ const (
 // Options are the settings of a database. The zero value of each field means its
 // default; Open copies them.
 type Options struct {
-	Sync        SyncMode      // default SyncAlways
-	SyncEvery   time.Duration // with SyncInterval; default 100 ms
-	SegmentSize int64         // bytes at which a log file is followed by the next; default 64 MiB
+	Sync      SyncMode      // default SyncAlways
+	SyncEvery time.Duration // with SyncInterval; default 100 ms
+	// SegmentSize is the bytes at which a log file is followed by the next and
+	// sealed; default 4 MiB. Open reads what is not sealed yet: usually less
+	// than two log files.
+	SegmentSize int64
 
-	// A checkpoint writes the states changed since the last one to bbolt. It
-	// begins when CheckpointBytes of log (default 256 MiB) or CheckpointEvery
-	// (default 10 s) have passed since, whichever is first. They bound what
-	// a reopening replays and what is held in memory: an append that would
-	// hold more than twice CheckpointBytes waits for the checkpoint.
-	CheckpointBytes int64
+	// MemoryBytes is how much memory the engine takes; default 256 MiB. Half of it may be held: a quarter for pages of
+	// sealed files, a quarter for what is not in bbolt or sealed yet and for
+	// the keys in use; the other half is left to Go's collector, which lets as
+	// much garbage gather as there is live data. Appends wait before they
+	// would hold more; with very little they wait for each checkpoint.
+	// Results and batches are the caller's.
+	MemoryBytes int64
+
+	// Fanout is how many adjacent sealed files of like size are merged into
+	// one; default 8, at least 2. A read may have to look at that many files
+	// a size, so fewer than Fanout · log(events) to the base of Fanout; each
+	// event is written again log(events) times.
+	Fanout int
+
+	// FoldStep is how many changes lie between two checkpoints of a key's fold
+	// in sealed files, under Merge and Go functions; default 64. A state at
+	// a past moment reads about as many.
+	FoldStep int
+
+	// CheckpointEvery is how often the states changed since are written to
+	// bbolt, at the latest (default 10 s); memory may ask for it earlier.
 	CheckpointEvery time.Duration
 
 	// ReadDamaged opens a database whose log is damaged, for reading what is
@@ -56,7 +74,9 @@ type Options struct {
 	Logger *slog.Logger     // what happened in the background; default none
 	Now    func() time.Time // the clock; default time.Now
 
-	fs segment.FS // a seam for tests; nil = the operating system's
+	// Seams for tests.
+	fs     segment.FS // nil = the operating system's
+	noSeal bool       // only Seal seals and merges
 }
 
 // withDefaults is a copy of o, which may be nil, with every field set.
@@ -66,8 +86,10 @@ func (o *Options) withDefaults() (Options, error) {
 		c = *o
 	}
 	setDefault(&c.SyncEvery, 100*time.Millisecond)
-	setDefault(&c.SegmentSize, 64<<20)
-	setDefault(&c.CheckpointBytes, 256<<20)
+	setDefault(&c.SegmentSize, 4<<20)
+	setDefault(&c.MemoryBytes, 256<<20)
+	setDefault(&c.Fanout, 8)
+	setDefault(&c.FoldStep, 64)
 	setDefault(&c.CheckpointEvery, 10*time.Second)
 	setDefault(&c.MaxBatchBytes, 64<<20)
 	if c.Logger == nil {
@@ -96,8 +118,12 @@ func (o *Options) check() error {
 		return fmt.Errorf("%w: options SyncEvery and CheckpointEvery cannot be negative", ErrInvalid)
 	case o.SegmentSize < 0, o.SegmentSize >= maxOffset:
 		return fmt.Errorf("%w: option SegmentSize is %d, it takes 1 to %d", ErrInvalid, o.SegmentSize, maxOffset-1)
-	case o.CheckpointBytes < 0:
-		return fmt.Errorf("%w: option CheckpointBytes cannot be negative", ErrInvalid)
+	case o.Fanout < 2:
+		return fmt.Errorf("%w: option Fanout is %d, it takes at least 2", ErrInvalid, o.Fanout)
+	case o.FoldStep < 0:
+		return fmt.Errorf("%w: option FoldStep cannot be negative", ErrInvalid)
+	case o.MemoryBytes < 0:
+		return fmt.Errorf("%w: option MemoryBytes cannot be negative", ErrInvalid)
 	case o.MaxBatchBytes < 0, o.MaxBatchBytes > segment.MaxPayload:
 		return fmt.Errorf("%w: option MaxBatchBytes is %d, it takes 1 to %d", ErrInvalid, o.MaxBatchBytes, segment.MaxPayload)
 	}

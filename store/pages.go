@@ -14,11 +14,12 @@ import (
 //
 // bbolt trusts what it maps: a page number in a damaged page can lead it round in
 // circles until the stack is used up, or to a fault, where nothing can be caught.
-// So before it opens the file, every page that can be reached from the newest
-// meta page is read and checked here: its number, kind and bounds, that it is
-// reached once and is not free, that keys rise, and the checksum of each record.
-// That reads the states once; what is damaged later, while the file is open, is met
-// by the checks on each read.
+// So before a record is believed or anything written, every page that can be
+// reached from the newest meta page is read and checked here: its number, kind and
+// bounds, that it is reached once and is not free, that keys rise, and the
+// checksum of each record. Open does so with the few pages that it needs, and the
+// background with the rest; until that is done, states come from the events. What
+// is damaged later, while the file is open, is met by the checks on each read.
 //
 // The layout, of bbolt's file format version 2, little endian:
 //
@@ -54,8 +55,28 @@ type pages struct {
 	reached  []bool
 }
 
+// checkMeta reports what of the bbolt file at path is wrong that opening it and
+// asking what it belongs to would meet: its meta pages, the list of its buckets
+// and its freelist.
+func checkMeta(path string) error {
+	return withPages(path, func(p *pages) error {
+		err := p.walk(binary.LittleEndian.Uint64(p.meta[16:]), 0, func(e element) error {
+			if string(e.key) == metaBucket {
+				return p.bucket(e)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return p.checkFreelist(binary.LittleEndian.Uint64(p.meta[32:]))
+	})
+}
+
 // checkPages reports what is wrong with the bbolt file at path.
-func checkPages(path string) error {
+func checkPages(path string) error { return withPages(path, (*pages).check) }
+
+func withPages(path string, check func(*pages) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -73,6 +94,11 @@ func checkPages(path string) error {
 		return fmt.Errorf("it has %d bytes, its meta page says %d pages of %d", info.Size(), p.count, p.pageSize)
 	}
 	p.reached = make([]bool, p.count)
+	return check(p)
+}
+
+// check looks at all pages.
+func (p *pages) check() error {
 	if err := p.walk(binary.LittleEndian.Uint64(p.meta[16:]), 0, p.bucket); err != nil {
 		return err
 	}

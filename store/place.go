@@ -9,7 +9,8 @@ import (
 
 // place is where an event's row stands and what it is, in one word so that a
 // version in the index takes 24 bytes: 2 bits of kind, 1 bit unchanged, 21 bits
-// of file, 40 bits of offset.
+// of log file, 40 bits of offset. Of a row in a sealed file it has the number for
+// an offset.
 type place uint64
 
 const (
@@ -35,11 +36,11 @@ func (p place) offset() int64   { return int64(p & (maxOffset - 1)) }
 func unchanged(v index.Version) bool { return place(v.Place).unchanged() }
 func isDelete(v index.Version) bool  { return place(v.Place).kind() == Delete }
 
-// row reads the row of v. What is not in its file yet is found among the frames
-// about to be written, which only the writer asks for.
-func (db *DB) row(v index.Version) (segment.Row, error) {
+// row reads the row of v in a log file. What is not in its file yet is found
+// among the frames about to be written, which only the writer asks for.
+func (db *DB) row(f *files, v index.Version) (segment.Row, error) {
 	p := place(v.Place)
-	log := (*db.logs.Load())[p.file()]
+	log := f.log(p.file())
 	if p.offset() >= log.end.Load() {
 		if row, ok := db.pendingRow(p); ok {
 			return row, nil
@@ -50,19 +51,6 @@ func (db *DB) row(v index.Version) (segment.Row, error) {
 		return row, fmt.Errorf("read event %d: %w", v.Seq, db.readError(err))
 	}
 	return row, nil
-}
-
-// event reads the whole event of v.
-func (db *DB) event(s *stream, v index.Version) (Event, error) {
-	row, err := db.row(v)
-	if err != nil {
-		return Event{}, err
-	}
-	e, err := eventOf(s, &row, v.Seq, v.Time+row.Lag)
-	if err != nil {
-		return Event{}, fmt.Errorf("read event %d: %w", v.Seq, err)
-	}
-	return e, nil
 }
 
 // eventOf is the event that row holds at position seq. It shares the row's

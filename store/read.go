@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"sort"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -15,60 +14,108 @@ import (
 type filter func(s *stream, row *segment.Row, time int64) bool
 
 // read is the events at positions from to to, both visible, in order. Each is
-// the caller's to keep.
+// the caller's to keep. No files are pinned while the caller has its turn.
 func (db *DB) read(from, to uint64, want filter) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		if from > to {
-			return
-		}
-		for f, err := range db.frames(from, to) {
+		r := positions{db: db, next: from, to: to, want: want}
+		for r.next <= to {
+			events, err := r.some()
+			for _, e := range events {
+				if !yield(e, nil) {
+					return
+				}
+			}
 			if err != nil {
 				yield(Event{}, err)
 				return
-			}
-			for e, err := range db.events(f, from, to, want) {
-				if !yield(e, err) || err != nil {
-					return
-				}
 			}
 		}
 	}
 }
 
-// frames is the event frames that hold positions from to to, each valid until
-// the next.
-func (db *DB) frames(from, to uint64) iter.Seq2[*segment.Frame, error] {
-	return func(yield func(*segment.Frame, error) bool) {
-		logs := *db.logs.Load()
-		first := sort.Search(len(logs), func(i int) bool { return logs[i].Header.First > from })
-		next := from
-		for _, log := range logs[max(first-1, 0):] {
-			r := log.Frames(log.Seek(from), log.end.Load())
-			for {
-				f, err := nextEvents(r)
-				if err != nil {
-					if lost := db.lostUpTo(to); lost != nil {
-						err = db.lostAt(next, next)
-					}
-					yield(nil, db.readError(err))
-					return
-				}
-				if f == nil {
-					break
-				}
-				if f.First > to {
-					return
-				}
-				if f.First > next {
-					yield(nil, db.lostAt(next, f.First-1))
-					return
-				}
-				next = f.Last() + 1
-				if f.Last() >= from && !yield(f, nil) {
-					return
-				}
-			}
+// positions reads events by position, some at a time, from sealed files and then
+// from log files.
+type positions struct {
+	db       *DB
+	next, to uint64
+	want     filter
+
+	log    *logFile // that frames reads
+	frames *segment.FrameReader
+}
+
+// sealedAtOnce is how many positions are read from a sealed file in one go. Its
+// rows are in another order, so each time the positions of all are looked at.
+const sealedAtOnce = 16 << 10
+
+// some is events from next on, and moves it.
+func (r *positions) some() ([]Event, error) {
+	f := r.db.pin()
+	defer f.unpin()
+	if r.next <= f.through {
+		return r.sealed(f)
+	}
+	return r.logged(f)
+}
+
+func (r *positions) sealed(f *files) (events []Event, err error) {
+	i := f.sealedOf(r.next)
+	s := f.sealed[i]
+	if err := r.db.lostAt(r.next, s.Info().First); r.next < s.Info().First {
+		return nil, err
+	}
+	streams := r.db.streams.Load().list
+	from, to := r.next, min(r.to, s.Info().Last, r.next+sealedAtOnce-1)
+	for row, err := range s.ByPosition(from, to) {
+		if err != nil {
+			return events, fmt.Errorf("read event %d: %w", r.next, r.db.readError(err))
 		}
+		st := streams[row.Stream-1]
+		r.next = row.Seq + 1
+		if r.want != nil && !r.want(st, &row.Row, row.Time) {
+			continue
+		}
+		e, err := eventOf(st, &row.Row, row.Seq, row.Recorded)
+		if err != nil {
+			return events, fmt.Errorf("read event %d: %w", row.Seq, err)
+		}
+		events = append(events, e)
+	}
+	r.next = to + 1
+	return events, nil
+}
+
+// logged is the events of the next frame.
+func (r *positions) logged(f *files) (events []Event, err error) {
+	if log := f.logOf(r.next); r.log != log {
+		r.log, r.frames = log, log.Frames(log.Seek(r.next), log.end.Load())
+	}
+	for {
+		frame, err := nextEvents(r.frames)
+		switch {
+		case err != nil:
+			if lost := r.db.lostUpTo(r.to); lost != nil {
+				err = r.db.lostAt(r.next, r.next)
+			}
+			return nil, r.db.readError(err)
+		case frame == nil && r.frames.Offset() < r.log.end.Load():
+			r.frames = r.log.Frames(r.frames.Offset(), r.log.end.Load())
+			continue
+		case frame == nil:
+			return nil, r.db.lostAt(r.next, r.next)
+		case frame.First > r.next:
+			return nil, r.db.lostAt(r.next, frame.First-1)
+		case frame.Last() < r.next:
+			continue
+		}
+		for e, err := range r.db.events(frame, r.next, r.to, r.want) {
+			if err != nil {
+				return events, err
+			}
+			events = append(events, e)
+		}
+		r.next = frame.Last() + 1
+		return events, nil
 	}
 }
 

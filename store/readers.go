@@ -38,12 +38,12 @@ type reader struct {
 
 // fill has a transaction fill found; see [states.fill]. One in which something
 // went wrong is not used again.
-func (rs *readers) fill(db *bolt.DB, st *stream, keys []*key, reached []uint64, found []record) error {
+func (rs *readers) fill(db *bolt.DB, st *stream, keys []string, has uint64, reached []uint64, found []record) error {
 	r, err := rs.take(db)
 	if err != nil {
 		return err
 	}
-	if err := r.fill(st, keys, reached, found); err != nil {
+	if err := r.fill(st, keys, has, reached, found); err != nil {
 		r.tx.Rollback()
 		return err
 	}
@@ -99,10 +99,11 @@ func (rs *readers) resume() {
 	rs.era++
 }
 
-// fill gets the records of those keys whose position reached is not 0. It does
+// fill gets the records of those keys whose position reached is not 0, nor beyond
+// has, the one that all records reach. It does
 // what guard does without its function value, which would cost each read an
 // allocation.
-func (r *reader) fill(st *stream, keys []*key, reached []uint64, found []record) (err error) {
+func (r *reader) fill(st *stream, keys []string, has uint64, reached []uint64, found []record) (err error) {
 	faults := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(faults)
@@ -110,24 +111,32 @@ func (r *reader) fill(st *stream, keys []*key, reached []uint64, found []record)
 			err = fmt.Errorf("%w: %v", errPanic, p)
 		}
 	}()
+	for i, at := range reached {
+		if at == 0 || at > has {
+			continue
+		}
+		c, err := r.cursor(st)
+		if err != nil {
+			return err
+		}
+		if found[i], err = recordIn(c, st.number, keys[i], at); err != nil {
+			return fmt.Errorf("key %q: %w", keys[i], err)
+		}
+	}
+	return nil
+}
+
+func (r *reader) cursor(st *stream) (*bolt.Cursor, error) {
 	c := r.cursors[st.number]
 	if c == nil {
 		b := r.tx.Bucket(st.bucketName())
 		if b == nil {
-			return errors.New("there is no bucket")
+			return nil, errors.New("there is no bucket")
 		}
 		c = b.Cursor()
 		r.cursors[st.number] = c
 	}
-	for i, at := range reached {
-		if at == 0 {
-			continue
-		}
-		if found[i], err = recordIn(c, st.number, keys[i].Name, at); err != nil {
-			return fmt.Errorf("key %q: %w", keys[i].Name, err)
-		}
-	}
-	return nil
+	return c, nil
 }
 
 // recordIn is the record of a key in a bucket that must have one.

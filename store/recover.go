@@ -1,7 +1,7 @@
 package store
 
 import (
-	"context"
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -18,22 +18,24 @@ import (
 
 // Recovery is what Open found and did.
 type Recovery struct {
-	Files   int    // log files
-	Events  uint64 // in them
+	Logs    int    // log files
+	Sealed  int    // sealed files
+	Events  uint64 // in both
+	Read    uint64 // of them, those in log files, which Open reads
 	Streams int
-	Keys    int
 
 	TornBytes    int64   // cut off the log's end: a batch that nobody was told is stored
-	StateRebuilt bool    // bbolt was built anew from the log
+	StateRebuilt bool    // bbolt cannot be used and is built anew in the background
 	StateReason  string  // why
-	Replayed     uint64  // events that bbolt did not have yet
+	Behind       uint64  // events that bbolt does not have yet
 	Damage       []error // with Options.ReadDamaged: each a [CorruptError]
 	Elapsed      time.Duration
 }
 
 // String is the report in one line.
 func (r Recovery) String() string {
-	s := fmt.Sprintf("%d events of %d keys in %d streams from %d log files in %v", r.Events, r.Keys, r.Streams, r.Files, r.Elapsed.Round(time.Millisecond))
+	s := fmt.Sprintf("%d events in %d streams from %d sealed and %d log files, %d of them read, in %v",
+		r.Events, r.Streams, r.Sealed, r.Logs, r.Read, r.Elapsed.Round(10*time.Microsecond))
 	if r.TornBytes > 0 {
 		s += fmt.Sprintf("; cut a torn tail of %d bytes", r.TornBytes)
 	}
@@ -41,9 +43,9 @@ func (r Recovery) String() string {
 		return s + fmt.Sprintf("; damaged in %d places, open for reading only", len(r.Damage))
 	}
 	if r.StateRebuilt {
-		s += "; rebuilt the states: " + r.StateReason
-	} else if r.Replayed > 0 {
-		s += fmt.Sprintf("; replayed %d events into the states", r.Replayed)
+		s += "; the states are rebuilt: " + r.StateReason
+	} else if r.Behind > 0 {
+		s += fmt.Sprintf("; the states lack %d events", r.Behind)
 	}
 	return s
 }
@@ -51,17 +53,20 @@ func (r Recovery) String() string {
 // Recovery is what Open found and did.
 func (db *DB) Recovery() Recovery { return db.recovery }
 
-// recover brings the database to the state of its log.
+// recover brings the database to the state of its files.
 func (db *DB) recover() error {
 	start := time.Now()
-	files, err := db.sweep()
+	names, err := db.sweep()
 	if err != nil {
 		return err
 	}
-	if len(files) == 0 {
+	if len(names.logs)+len(names.sealed) == 0 {
 		err = db.create()
 	} else {
-		err = db.replay(files)
+		err = db.replay(names)
+	}
+	if err == nil {
+		err = db.clean(names.stale)
 	}
 	if err != nil {
 		return err
@@ -70,36 +75,73 @@ func (db *DB) recover() error {
 	return nil
 }
 
+// clean removes files that nothing is missing without.
+func (db *DB) clean(stale []string) error {
+	for _, name := range stale {
+		err := db.opt.fs.Remove(filepath.Join(db.dir, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // another of its name was finished since
+			return err
+		}
+	}
+	return nil
+}
+
 // report fills in what was found.
 func (db *DB) report(start time.Time) {
-	r := &db.recovery
-	r.Files, r.Events, r.Elapsed = len(*db.logs.Load()), db.last, time.Since(start)
-	for _, s := range db.streams.Load().list {
-		r.Streams++
-		r.Keys += s.live.Len()
-	}
+	r, f := &db.recovery, db.files.Load()
+	r.Logs, r.Sealed, r.Events, r.Read = len(f.logs), len(f.sealed), db.last, db.last-f.through
+	r.Streams = len(db.streams.Load().list)
+	r.Elapsed = time.Since(start)
 	db.opt.Logger.Info("annals: opened", "dir", db.dir, "found", r.String())
 }
 
-// sweep removes what an interrupted creation left and lists the log files in
-// order of position.
-func (db *DB) sweep() (files []string, err error) {
+// fileNames is the names of the files that hold the history, by position, and of
+// those that an interruption left: files that were not finished, and those whose
+// positions another one has been made to hold.
+type fileNames struct{ sealed, logs, stale []string }
+
+// sweep lists the files.
+func (db *DB) sweep() (found fileNames, err error) {
 	names, err := db.opt.fs.List(db.dir)
 	if err != nil {
-		return nil, err
+		return found, err
+	}
+	slices.Sort(names)
+	stale := func(name string) { found.stale = append(found.stale, name) }
+	through := uint64(0) // the last position in sealed files
+	for _, name := range widestFirst(names) {
+		if _, last, _ := segment.ParseSealedName(name); last <= through {
+			stale(name)
+		} else {
+			found.sealed, through = append(found.sealed, name), last
+		}
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, ".log.tmp") || name == statesName+".tmp" {
-			if err := db.opt.fs.Remove(filepath.Join(db.dir, name)); err != nil {
-				return nil, err
-			}
-		}
-		if _, ok := segment.ParseLogName(name); ok {
-			files = append(files, name)
+		first, isLog := segment.ParseLogName(name)
+		switch {
+		case strings.HasSuffix(name, ".log.tmp"), strings.HasSuffix(name, ".seg.tmp"), name == statesName+".tmp":
+			stale(name)
+		case isLog && first <= through:
+			stale(name)
+		case isLog:
+			found.logs = append(found.logs, name)
 		}
 	}
-	slices.Sort(files)
-	return files, nil
+	return found, nil
+}
+
+// widestFirst is the names of sealed files among names by their first position,
+// and of those with the same one the one that holds most first.
+func widestFirst(names []string) (sealed []string) {
+	for _, name := range names {
+		if _, _, ok := segment.ParseSealedName(name); ok {
+			sealed = append(sealed, name)
+		}
+	}
+	slices.SortStableFunc(sealed, func(a, b string) int {
+		return cmp.Or(strings.Compare(a[:20], b[:20]), strings.Compare(b, a))
+	})
+	return sealed
 }
 
 // create begins a new database.
@@ -122,7 +164,7 @@ func (db *DB) create() error {
 // createLog makes the log file for the next position the newest. mu is held, or
 // nobody else is there.
 func (db *DB) createLog() error {
-	logs := *db.logs.Load()
+	logs := db.files.Load().logs
 	if len(logs) >= maxFiles {
 		return fmt.Errorf("%w: there are %d log files, more cannot be told apart; open with a larger Options.SegmentSize", ErrTooLarge, len(logs))
 	}
@@ -140,30 +182,30 @@ func (db *DB) createLog() error {
 	return nil
 }
 
-func (db *DB) addLog(l *segment.Log, end int64) {
-	logs := *db.logs.Load()
-	db.log = &logFile{Log: l, number: len(logs)}
-	db.log.end.Store(end)
-	logs = append(slices.Clip(logs), db.log)
-	db.logs.Store(&logs)
-}
-
-// replay reads the log files into the index and brings the states up to them.
-func (db *DB) replay(files []string) error {
+// replay opens the sealed files and reads the log files into the index.
+func (db *DB) replay(names fileNames) error {
+	if err := db.openSealed(names.sealed); err != nil {
+		return err
+	}
 	durable := uint64(0)
-	for i, name := range files {
+	for i, name := range names.logs {
 		l, err := segment.OpenLog(db.opt.fs, filepath.Join(db.dir, name))
 		if err != nil {
 			return err
 		}
-		if i == 0 {
-			db.id = l.Header.Database
-			db.states, durable, db.recovery.StateReason = openStates(statesPath(db.dir), db.id)
+		if db.states == nil {
+			if len(names.sealed) == 0 {
+				db.id = l.Header.Database
+			}
+			durable = db.openStates()
 		}
 		db.addLog(l, segment.LogHead)
-		if err := db.replayLog(l, i == len(files)-1, durable); err != nil {
+		if err := db.replayLog(l, i == len(names.logs)-1, durable); err != nil {
 			return err
 		}
+	}
+	if db.log == nil {
+		return &CorruptError{File: db.dir, First: db.last + 1, Cause: "there are sealed files but no log file; restore the newest log file from a copy"}
 	}
 	if db.last < durable {
 		return &CorruptError{File: db.log.Path, First: db.last + 1, Last: durable,
@@ -171,7 +213,63 @@ func (db *DB) replay(files []string) error {
 	}
 	db.visible.Store(db.last)
 	db.synced = db.log.end.Load()
-	return db.recoverStates(durable)
+	db.recovery.Behind = db.last - db.states.reached.Load()
+	db.behind = db.files.Load().through > db.states.reached.Load()
+	return nil
+}
+
+// openSealed opens the sealed files, which must hold every position from 1 on.
+func (db *DB) openSealed(names []string) error {
+	var all []*segment.Sealed
+	defer func() { db.replaceFiles(all, nil) }()
+	for _, name := range names {
+		s, err := segment.OpenSealed(db.opt.fs, filepath.Join(db.dir, name), db.cache)
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
+		if err := db.takeSealed(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeSealed takes what a sealed file says into account.
+func (db *DB) takeSealed(s *segment.Sealed) error {
+	info := s.Info()
+	switch {
+	case db.last == 0:
+		db.id = info.Database
+	case info.Database != db.id:
+		return &CorruptError{File: s.Path, First: info.First, Last: info.Last, Cause: "the file belongs to another database than those before it"}
+	}
+	if info.First != db.last+1 {
+		return &CorruptError{File: s.Path, First: info.First, Last: info.Last,
+			Cause: fmt.Sprintf("the file begins at position %d, those before it end at %d; a file is missing", info.First, db.last)}
+	}
+	for i := range info.Streams {
+		if err := db.adopt(info.Streams[i].Def); err != nil {
+			return &CorruptError{File: s.Path, First: info.First, Last: info.Last, Cause: err.Error()}
+		}
+	}
+	db.last, db.recorded = info.Last, info.LastRecorded
+	return nil
+}
+
+// openStates opens bbolt's file and says which position must have been durable.
+// One that cannot be used is built anew in the background.
+func (db *DB) openStates() (durable uint64) {
+	path := statesPath(db.dir)
+	s, durable, reason := openStates(path, db.id)
+	if s == nil {
+		s = &states{path: path}
+		cause := errors.New(reason)
+		s.damage.Store(&cause)
+		db.recovery.StateRebuilt, db.recovery.StateReason = true, reason
+	}
+	db.states = s
+	return durable
 }
 
 func (db *DB) replayLog(l *segment.Log, newest bool, durable uint64) error {
@@ -189,7 +287,7 @@ func (db *DB) replayLog(l *segment.Log, newest bool, durable uint64) error {
 		if f.First != db.last+1 {
 			return wrong(f.Offset, fmt.Sprintf("the frame begins at position %d", f.First))
 		}
-		if err := db.replayFrame(log, f, durable); err != nil {
+		if err := db.replayFrame(log, f); err != nil {
 			return wrong(f.Offset, err.Error())
 		}
 		return nil
@@ -199,10 +297,10 @@ func (db *DB) replayLog(l *segment.Log, newest bool, durable uint64) error {
 	return err
 }
 
-// replayFrame enters what a frame holds. Keys with events that bbolt lacks go on
-// the dirty lists.
-func (db *DB) replayFrame(log *logFile, f *segment.Frame, durable uint64) error {
-	db.stats.frame(f)
+// replayFrame enters what a frame holds. Keys with events that bbolt lacks are due
+// for a record.
+func (db *DB) replayFrame(log *logFile, f *segment.Frame) error {
+	log.tally.frame(f)
 	if f.Marker == segment.StreamFrame {
 		return db.replayStreams(f)
 	}
@@ -214,27 +312,44 @@ func (db *DB) replayFrame(log *logFile, f *segment.Frame, durable uint64) error 
 		if err != nil {
 			return err
 		}
-		s := streams[row.Stream-1]
-		k := s.key(row.Key, row.seq)
-		v := index.Version{Time: f.Recorded - row.Lag, Seq: row.seq, Place: uint64(placeOf(row.Kind, row.Unchanged, log.number, row.at))}
-		s.enter(k, v, row.Ref)
-		k.Data.reached.Store(v.Seq)
-		if k.Data.version != row.Version && len(db.lost) > 0 {
-			k.Data.version = row.Version // those between are lost
-		}
-		if k.Data.version != row.Version {
-			return fmt.Errorf("event %d says version %d of key %q, it is number %d", row.seq, row.Version, row.Key, k.Data.version)
-		}
-		db.stats.event(row.Kind, row.Unchanged)
-		if row.ID != "" {
-			s.ids.add(row.ID, v)
-		}
-		if row.seq > durable && k.Data.dirty != db.generation {
-			k.Data.dirty = db.generation
-			s.dirty = append(s.dirty, k)
+		if err := db.replayRow(log, streams[row.Stream-1], f, &row); err != nil {
+			return err
 		}
 	}
 	db.last, db.recorded = f.Last(), f.Recorded
+	return nil
+}
+
+func (db *DB) replayRow(log *logFile, s *stream, f *segment.Frame, row *frameRow) error {
+	k := s.live.Get(row.Key)
+	if k == nil {
+		k = index.NewKey[keyState](row.Key)
+		k.Data.head = head{version: row.Version - 1, seen: never}
+		k.Data.partial = true
+		s.live.Insert(k)
+		db.memory.keys.Add(keyBytes)
+	}
+	v := index.Version{Time: f.Recorded - row.Lag, Seq: row.seq, Place: uint64(placeOf(row.Kind, row.Unchanged, log.number, row.at))}
+	db.enter(s, k, log, v, row.Ref)
+	if k.Data.version != row.Version && len(db.lost) > 0 {
+		k.Data.version = row.Version // those between are lost
+	}
+	if k.Data.version != row.Version {
+		return fmt.Errorf("event %d says version %d of key %q, it is number %d", row.seq, row.Version, row.Key, k.Data.version)
+	}
+	k.Data.reached.Store(v.Seq)
+	log.tally.event(row.Kind, row.Unchanged)
+	if row.ID != "" {
+		log.ids.add(s.number, row.ID, v)
+	}
+	if v.Seq <= db.states.reached.Load() {
+		return nil
+	}
+	if due := k.Data.newest.Load(); due != nil {
+		due.last = v.Seq
+		return nil
+	}
+	db.due(s, k)
 	return nil
 }
 
@@ -252,21 +367,4 @@ func (db *DB) replayStreams(f *segment.Frame) error {
 		pos = next
 	}
 	return nil
-}
-
-// recoverStates computes the states that bbolt does not have, all of them where
-// it cannot be used.
-func (db *DB) recoverStates(durable uint64) error {
-	if db.states != nil {
-		db.recovery.Replayed = db.last - durable
-		for _, s := range db.streams.Load().list {
-			db.fill(s, s.dirty)
-		}
-		return nil
-	}
-	db.recovery.StateRebuilt = true
-	reason := errors.New(db.recovery.StateReason)
-	db.states = &states{path: statesPath(db.dir)}
-	db.states.damage.Store(&reason)
-	return db.rebuild(context.Background())
 }

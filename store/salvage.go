@@ -19,36 +19,62 @@ import (
 // salvage opens for reading what the damage cause has left.
 func (db *DB) salvage(cause error) error {
 	start := time.Now()
-	files, err := db.sweep()
+	names, err := db.sweep()
 	if err != nil {
 		return err
 	}
-	known := false
-	for i, name := range files {
+	db.states = &states{path: statesPath(db.dir)}
+	db.states.damage.Store(&cause) // states are asked of the events
+	db.salvageSealed(names.sealed)
+	for i, name := range names.logs {
 		l, err := segment.OpenLog(db.opt.fs, filepath.Join(db.dir, name))
-		if err == nil && known && l.Header.Database != db.id {
+		if err == nil && db.last > 0 && l.Header.Database != db.id {
 			err = errors.Join(&CorruptError{File: l.Path, Cause: "the file belongs to another database"}, l.Close())
 		}
 		if err != nil {
 			db.damaged(err)
 			continue
 		}
-		db.id, known = l.Header.Database, true
+		db.id = l.Header.Database
 		db.addLog(l, segment.LogHead)
-		if err := db.salvageLog(db.log, i == len(files)-1); err != nil {
+		if err := db.salvageLog(db.log, i == len(names.logs)-1); err != nil {
 			return err
 		}
 	}
-	if !known {
+	if db.last == 0 {
 		return cause
 	}
 	db.salvageEnd()
 	db.visible.Store(db.last)
 	db.poisoned = fmt.Errorf("%w: it is damaged and open for reading only: %w", ErrPoisoned, cause)
-	db.states = &states{path: statesPath(db.dir)}
-	db.states.damage.Store(&cause) // states are asked of the log
 	db.report(start)
 	return nil
+}
+
+// salvageSealed opens the sealed files that can be opened.
+func (db *DB) salvageSealed(names []string) {
+	var all []*segment.Sealed
+	for _, name := range names {
+		path := filepath.Join(db.dir, name)
+		first, last, _ := segment.ParseSealedName(name)
+		if first > db.last+1 {
+			db.lose(&CorruptError{File: db.dir, Cause: "the positions are in no file"}, first-1)
+		}
+		s, err := segment.OpenSealed(db.opt.fs, path, db.cache)
+		if err == nil {
+			if err = db.takeSealed(s); err == nil {
+				all = append(all, s)
+				continue
+			}
+			s.Close()
+		}
+		lost := &CorruptError{File: path, Cause: err.Error()}
+		if errors.As(err, &lost) {
+			lost = &CorruptError{File: lost.File, Offset: lost.Offset, Cause: lost.Cause}
+		}
+		db.lose(lost, last)
+	}
+	db.replaceFiles(all, nil)
 }
 
 func (db *DB) damaged(err error) { db.recovery.Damage = append(db.recovery.Damage, err) }
@@ -103,7 +129,7 @@ func (db *DB) salvageFrame(log *logFile, f *segment.Frame, bad *CorruptError) {
 		return
 	}
 	log.Mark(f)
-	if err := db.replayFrame(log, f, latestSeq); err != nil {
+	if err := db.replayFrame(log, f); err != nil {
 		db.damaged(&CorruptError{File: log.Path, Offset: f.Offset, First: f.First, Last: f.Last(), Cause: err.Error()})
 	}
 }

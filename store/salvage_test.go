@@ -12,14 +12,14 @@ import (
 func damagedDB(t *testing.T, damage func(files []string)) *DB {
 	t.Helper()
 	dir := t.TempDir()
-	db := open(t, dir, &Options{SegmentSize: 500})
+	db := open(t, dir, &Options{SegmentSize: 500, noSeal: true})
 	for i := range int64(40) {
 		if err := put(t, db, fmt.Sprint("k", i%4), i); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var files []string
-	for _, l := range *db.logs.Load() {
+	for _, l := range db.files.Load().logs {
 		files = append(files, l.Path)
 	}
 	if err := db.Close(); err != nil {

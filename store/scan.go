@@ -26,42 +26,49 @@ func (v *View) Scan(stream string, r Range) iter.Seq2[State, error] {
 			yield(State{}, fmt.Errorf("scan: %w", err))
 			return
 		}
-		for keys := range s.inRange(r) {
-			if !v.yieldStates(s, keys, yield) {
+		w := keysWalk{db: v.db, s: s, n: scanKeys, reverse: r.Reverse, from: r.start()}
+		var states []State
+		for more := true; more; {
+			over := false
+			more, err = w.some(func(f *files, keys []found) (err error) {
+				keys, over = r.of(keys)
+				states, err = v.states(f, s, keys, states[:0])
+				return err
+			})
+			for i := range states {
+				if !yield(states[i], nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(State{}, fmt.Errorf("scan stream %q: %w", stream, err))
 				return
 			}
+			more = more && !over
 		}
 	}
 }
 
-// inRange is the keys of the range in order, some at a time.
-func (s *stream) inRange(r Range) iter.Seq[[]*key] {
-	return func(yield func([]*key) bool) {
-		chunk := make([]*key, 0, scanKeys)
-		more := true
-		visit := func(k *key) bool {
-			if !r.has(k.Name) {
-				return !r.past(k.Name)
-			}
-			if chunk = append(chunk, k); len(chunk) == scanKeys {
-				more = yield(chunk)
-				chunk = chunk[:0]
-			}
-			return more
-		}
-		tree := s.live.Ordered()
-		switch {
-		case !r.Reverse:
-			tree.AscendGreaterOrEqual(&key{Name: max(r.From, r.Prefix)}, visit)
-		case r.To == "":
-			tree.Descend(visit)
-		default:
-			tree.DescendLessOrEqual(&key{Name: r.To}, visit)
-		}
-		if more && len(chunk) > 0 {
-			yield(chunk)
+// start is the name to begin at.
+func (r *Range) start() string {
+	if r.Reverse {
+		return r.To
+	}
+	return max(r.From, r.Prefix)
+}
+
+// of is those of keys that are in the range, and whether none behind them is.
+func (r *Range) of(keys []found) (in []found, over bool) {
+	in = keys[:0]
+	for i := range keys {
+		switch name := keys[i].name; {
+		case r.has(name):
+			in = append(in, keys[i])
+		case r.past(name):
+			return in, true
 		}
 	}
+	return in, false
 }
 
 func (r *Range) has(name string) bool {
@@ -76,66 +83,58 @@ func (r *Range) past(name string) bool {
 	return r.To != "" && name >= r.To || name > r.Prefix && !strings.HasPrefix(name, r.Prefix)
 }
 
-// yieldStates hands on the states of keys; it is false when the scan is over.
-func (v *View) yieldStates(s *stream, keys []*key, yield func(State, error) bool) bool {
-	records := v.records(s, keys)
-	for i, k := range keys {
-		var err error
-		st := records[i].state
-		if records[i].last == 0 {
-			st, err = v.db.stateAt(s, k, v.time, v.seq)
-		}
-		var full State
-		if err == nil && st.live {
-			full, err = s.full(k.Name, &st)
+// states appends the states of keys that have one.
+func (v *View) states(f *files, s *stream, keys []found, to []State) ([]State, error) {
+	records := make([]record, len(keys))
+	if v.time == latest {
+		records = v.db.newestOf(s, keys, v.seq)
+	}
+	var t trail
+	for i := range keys {
+		r := &records[i]
+		st, err := r.state, error(nil)
+		if r.last == 0 || !v.sees(r) {
+			t.followFound(v.db, f, s, &keys[i])
+			st, err = t.stateAt(v.time, v.seq)
 		}
 		if err != nil {
-			yield(State{}, fmt.Errorf("scan stream %q: %w", s.Name, err))
-			return false
+			return to, err
 		}
-		if st.live && !yield(full, nil) {
-			return false
+		if !st.live {
+			continue
 		}
-	}
-	return true
-}
-
-// records is the records of keys that hold in the view; last is 0 in those that
-// the log is to be asked for.
-func (v *View) records(s *stream, keys []*key) []record {
-	if v.time != latest {
-		return make([]record, len(keys))
-	}
-	found := v.db.newestOf(s, keys, v.seq)
-	for i := range found {
-		if !v.sees(&found[i]) {
-			found[i] = record{}
+		full, err := s.full(keys[i].name, &st)
+		if err != nil {
+			return to, err
 		}
+		to = append(to, full)
 	}
-	return found
+	return to, nil
 }
 
 // newestOf is [DB.newest] of many keys, those in bbolt in one transaction; last
-// is 0 in those that only the log can tell. Keys without an event up to seq are
-// passed over.
-func (db *DB) newestOf(s *stream, keys []*key, seq uint64) []record {
-	found := make([]record, len(keys))
+// is 0 in those that only the events can tell.
+func (db *DB) newestOf(s *stream, keys []found, seq uint64) []record {
+	records := make([]record, len(keys))
+	names := make([]string, len(keys))
 	reached := make([]uint64, len(keys)) // 0 = not in bbolt
-	missing := false
-	for i, k := range keys {
-		if k.Data.first > seq {
+	for i := range keys {
+		x := &keys[i]
+		names[i], reached[i] = x.name, x.reached()
+		if x.k == nil {
 			continue
 		}
-		r, at, inBolt := db.overlay(k, seq)
-		switch {
-		case inBolt:
-			reached[i], missing = at, true
-		case r != nil:
-			found[i] = r.record
+		r, at, inBolt := db.overlay(x.k, seq)
+		if at != 0 {
+			reached[i] = at
+		}
+		if !inBolt {
+			reached[i] = 0
+		}
+		if r != nil {
+			records[i] = r.record
 		}
 	}
-	if missing {
-		db.states.fill(s, keys, reached, found)
-	}
-	return found
+	db.states.fill(s, names, reached, records)
+	return records
 }

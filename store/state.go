@@ -32,6 +32,17 @@ func (a stamp) before(b stamp) bool {
 	return a.time < b.time || a.time == b.time && a.seq < b.seq
 }
 
+// previous is the last stamp before a.
+func (a stamp) previous() stamp {
+	switch {
+	case a.seq > 1:
+		return stamp{a.time, a.seq - 1}
+	case a.time == math.MinInt64:
+		return beginning
+	}
+	return stamp{a.time - 1, math.MaxUint64}
+}
+
 func (s *stream) stamp(time int64, seq uint64) stamp {
 	if s.Order == ByArrival {
 		time = 0
@@ -46,12 +57,31 @@ type origin struct {
 }
 
 // state is the fold of a key's events at some moment. content is encoded: under
-// Merge a [merged], else fields.
+// Merge a [merged], else fields. One read from a sealed file has fields instead.
 type state struct {
 	live    bool // there is one
+	decoded bool // content is in fields
 	from    origin
 	typ     string
 	content string
+	fields  Fields
+}
+
+// take makes the content of row that of the state.
+func (st *state) take(row *segment.Row) {
+	if fields, ok := row.Decoded(); ok {
+		st.decoded, st.fields = true, fields
+		return
+	}
+	st.content = row.Encoded()
+}
+
+// encoded is the content of the state as a record holds it.
+func (st *state) encoded() string {
+	if st.decoded {
+		return string(segment.AppendFields(nil, st.fields))
+	}
+	return st.content
 }
 
 // head is what the next append to a key needs to know of it.
@@ -63,9 +93,9 @@ type head struct {
 	deleted bool   // that one is a delete
 }
 
-// record is a key's state as of position last.
+// record is a key's head and state as of its last event.
 type record struct {
-	last uint64 // of the key's last event, of any kind
+	head
 	state
 	unknown bool // the state could not be computed: it is asked of the log
 }
@@ -74,19 +104,26 @@ type record struct {
 // to the one before as long as that one may be asked for.
 type overlaid struct {
 	record
+	due  bool // head and state are not known yet: only its position is
 	prev atomic.Pointer[overlaid]
 }
 
-// keyState is what the engine keeps with a key of the live index. first is the
-// position of its first event and never changes; reached is that of its last one,
-// which a record in bbolt must reach to be the latest; newest is the newest in the
-// overlay, nil when bbolt has it; the rest is the writer's.
+// bytes is about what r takes of memory.
+func (r *overlaid) bytes() int64 { return overlaidBytes + int64(len(r.typ)+len(r.content)) }
+
+// overlaidBytes is the size of an overlaid, and what its content is rounded up by.
+const overlaidBytes = 240
+
+// keyState is what the engine keeps with a key of the live index. reached is the
+// position of its last event, which a record in bbolt must reach to be the latest;
+// newest is the newest in the overlay, nil when bbolt has it; the rest is the
+// writer's.
 type keyState struct {
 	reached atomic.Uint64
 	newest  atomic.Pointer[overlaid]
-	first   uint64
 	head
-	dirty uint32 // the generation in which the key was put on the dirty list
+	partial bool   // of head only last and version are known
+	dirty   uint32 // the generation in which the key was put on the dirty list
 }
 
 // recordVersion is the first byte of a state in bbolt.
@@ -95,6 +132,8 @@ const recordVersion = 1
 const (
 	recordLive    = 1
 	recordUnknown = 2
+	recordDeleted = 4
+	recordUsual   = 8 // order and seen are those of the origin
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -102,7 +141,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // appendRecord appends the value that bbolt keeps for r under key:
 //
 //	1 version, 4 CRC-32C of stream, key and all that follows,
-//	1 bit 0 live, bit 1 unknown; uvarint last
+//	1 bit 0 live, bit 1 unknown, bit 2 deleted, bit 3 usual; uvarint last, version
+//	unless usual: varint seen, varint time and uvarint seq of the last change
+//	or delete in order
 //	if live: uvarint seq, version; varint time, recorded − time of its origin;
 //	uvarint length, bytes of the type; content
 func appendRecord(dst []byte, stream uint32, key []byte, r *record) []byte {
@@ -114,8 +155,20 @@ func appendRecord(dst []byte, stream uint32, key []byte, r *record) []byte {
 	if r.unknown {
 		flags |= recordUnknown
 	}
+	if r.deleted {
+		flags |= recordDeleted
+	}
+	usual := r.live && r.order == stamp{r.from.time, r.from.seq} && r.seen == r.from.time
+	if usual {
+		flags |= recordUsual
+	}
 	dst = append(dst, recordVersion, 0, 0, 0, 0, flags)
 	dst = binary.AppendUvarint(dst, r.last)
+	dst = binary.AppendUvarint(dst, r.head.version)
+	if !usual {
+		dst = binary.AppendVarint(dst, r.seen)
+		dst = appendStamp(dst, r.order)
+	}
 	if r.live {
 		dst = binary.AppendUvarint(dst, r.from.seq)
 		dst = binary.AppendUvarint(dst, r.from.version)
@@ -123,14 +176,14 @@ func appendRecord(dst []byte, stream uint32, key []byte, r *record) []byte {
 		dst = binary.AppendVarint(dst, r.from.recorded-r.from.time)
 		dst = binary.AppendUvarint(dst, uint64(len(r.typ)))
 		dst = append(dst, r.typ...)
-		dst = append(dst, r.content...)
+		dst = append(dst, r.encoded()...)
 	}
 	binary.LittleEndian.PutUint32(dst[start+1:], recordSum(stream, key, dst[start+5:]))
 	return dst
 }
 
 // recordBound is a length that appendRecord does not exceed.
-func recordBound(r *record) int { return 6 + 6*binary.MaxVarintLen64 + len(r.typ) + len(r.content) }
+func recordBound(r *record) int { return 6 + 10*binary.MaxVarintLen64 + len(r.typ) + len(r.content) }
 
 // recordSum starts from the stream: a damaged page may lead into another's bucket.
 func recordSum(stream uint32, key, body []byte) uint32 {
@@ -149,11 +202,20 @@ func parseRecord(stream uint32, key, value []byte) (record, error) {
 	}
 	flags := value[5]
 	d := segment.NewDecoder(string(value[6:]))
-	r := record{last: d.Uvarint(), unknown: flags&recordUnknown != 0}
+	r := record{unknown: flags&recordUnknown != 0}
+	r.last, r.head.version, r.deleted = d.Uvarint(), d.Uvarint(), flags&recordDeleted != 0
+	usual := flags&recordUsual != 0
+	if !usual {
+		r.seen = d.Varint()
+		r.order = stamp{d.Varint(), d.Uvarint()}
+	}
 	if r.live = flags&recordLive != 0; r.live {
 		r.from.seq, r.from.version = d.Uvarint(), d.Uvarint()
 		r.from.time = d.Varint()
 		r.from.recorded = r.from.time + d.Varint()
+		if usual {
+			r.seen, r.order = r.from.time, stamp{r.from.time, r.from.seq}
+		}
 		r.typ = d.Text()
 		r.content = d.Rest()
 	}

@@ -65,6 +65,12 @@ type states struct {
 
 	damage atomic.Pointer[error] // what was met, until it is rebuilt
 
+	// checked: the file's pages were looked at. Until then nothing in it is
+	// believed.
+	checked atomic.Bool
+
+	reached atomic.Uint64 // the position that the records reach
+
 	// stuck: a write panicked, so bbolt may hold locks that closing waits
 	// for. It is left open until the process ends.
 	stuck bool
@@ -121,7 +127,7 @@ func openStates(path string, id [16]byte) (s *states, position uint64, reason st
 	if _, err := os.Stat(path); err != nil {
 		return nil, 0, "there is no " + statesName
 	}
-	if err := checkPages(path); err != nil {
+	if err := checkMeta(path); err != nil {
 		return nil, 0, fmt.Sprintf("%s is damaged: %v", statesName, err)
 	}
 	db, err := openBolt(path)
@@ -133,7 +139,21 @@ func openStates(path string, id [16]byte) (s *states, position uint64, reason st
 		guard(db.Close)
 		return nil, 0, fmt.Sprintf("%s cannot be used: %v", statesName, err)
 	}
+	s.reached.Store(position)
 	return s, position, ""
+}
+
+// check looks at every page of a file just opened; what is wrong is damage.
+func (s *states) check() {
+	if s.checked.Load() || s.damage.Load() != nil {
+		return
+	}
+	if err := checkPages(s.path); err != nil {
+		err = fmt.Errorf("%s is damaged: %w", statesName, err)
+		s.damage.CompareAndSwap(nil, &err)
+		return
+	}
+	s.checked.Store(true)
 }
 
 func (s *states) readMeta(id [16]byte) (position uint64, err error) {
@@ -169,6 +189,7 @@ func createStates(path string, id [16]byte) (*states, error) {
 		return nil, err
 	}
 	s := &states{path: path, db: db}
+	s.checked.Store(true)
 	if err := db.Update(func(tx *bolt.Tx) error { return putMeta(tx, id, 0) }); err != nil {
 		db.Close()
 		return nil, err
@@ -215,8 +236,8 @@ func (s *stream) bucketName() []byte { return binary.BigEndian.AppendUint32(nil,
 
 // get is the record of a key that bbolt has for sure, as of position reached or
 // later. It is false where bbolt does not have it undamaged; that is noted.
-func (s *states) get(st *stream, k *key, reached uint64) (record, bool) {
-	one, found := [1]*key{k}, [1]record{}
+func (s *states) get(st *stream, key string, reached uint64) (record, bool) {
+	one, found := [1]string{key}, [1]record{}
 	at := [1]uint64{reached}
 	s.fill(st, one[:], at[:], found[:])
 	return found[0], found[0].last != 0
@@ -224,13 +245,13 @@ func (s *states) get(st *stream, k *key, reached uint64) (record, bool) {
 
 // fill gets the records of those keys that bbolt has for sure, as of the
 // positions reached; 0 = it is not asked for that key.
-func (s *states) fill(st *stream, keys []*key, reached []uint64, found []record) {
+func (s *states) fill(st *stream, keys []string, reached []uint64, found []record) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.damage.Load() != nil || s.db == nil {
+	if s.damage.Load() != nil || s.db == nil || !s.checked.Load() {
 		return
 	}
-	err := s.readers.fill(s.db, st, keys, reached, found)
+	err := s.readers.fill(s.db, st, keys, s.reached.Load(), reached, found)
 	if err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		err = fmt.Errorf("states of stream %q: %w", st.Name, err)
 		s.damage.CompareAndSwap(nil, &err)
@@ -258,6 +279,9 @@ func (s *states) put(id [16]byte, position uint64, each func(put func(st *stream
 	if errors.Is(err, errPanic) {
 		s.stuck = true
 		s.damage.CompareAndSwap(nil, &err)
+	}
+	if err == nil {
+		s.reached.Store(position)
 	}
 	return err
 }
@@ -306,6 +330,7 @@ func (s *states) replace(path string) error {
 		return err
 	}
 	s.db, s.stuck = db, false
+	s.checked.Store(true)
 	s.damage.Store(nil)
 	return nil
 }

@@ -17,12 +17,17 @@ type Stats struct {
 	Position uint64    // the newest
 	Recorded time.Time // its commit time
 	Streams  int
-	Keys     int
+	Keys     uint64 // in sealed files, counted once a file, and in the live index
 
 	// Events by what they are; their sum is Position.
 	Changes, Deletes, Heartbeats, Retractions uint64
 	Unchanged                                 uint64 // stored as heartbeats by OnlyChanges
 	Batches                                   uint64
+
+	// Sealed files and what is in them.
+	SealedFiles  int
+	SealedBytes  int64
+	SealedEvents uint64
 
 	// The log files' bytes; their sum is LogBytes.
 	LogFiles        int
@@ -47,22 +52,36 @@ type Stats struct {
 	Checkpoints     uint64
 	CheckpointKeys  uint64 // records written to bbolt
 	CheckpointTime  time.Duration
-	HeldBytes       int64 // frames kept in memory until the next checkpoint
+	Seals           uint64 // log files sealed
+	SealTime        time.Duration
+	SealWritten     int64 // bytes of sealed files made of log files
+	Merges          uint64
+	MergeTime       time.Duration
+	MergeWritten    int64 // bytes of sealed files made of others
+	HeldBytes       int64 // memory for versions not sealed, states not in bbolt, and keys in use
+	CacheBytes      int64 // memory for pages of sealed files
 	StatesDamaged   bool  // bbolt is damaged: states are read from the log until it is rebuilt
 	LastPoisonError error // why nothing can be appended, nil if all is well
 }
 
 // counters is what is counted as it happens, under DB.mu.
 type counters struct {
+	groups, syncs            uint64
+	checkpoints, keys        uint64
+	checkpointTime           time.Duration
+	sealed, merged           uint64
+	sealTime, mergeTime      time.Duration
+	sealedBytes, mergedBytes int64
+}
+
+// tally counts what is in a log file, under DB.mu.
+type tally struct {
 	kinds                         [4]uint64
 	unchanged, batches            uint64
 	frameBytes, rowBytes, defined int64
-	groups, syncs                 uint64
-	checkpoints, keys             uint64
-	checkpointTime                time.Duration
 }
 
-func (c *counters) event(kind Kind, unchanged bool) {
+func (c *tally) event(kind Kind, unchanged bool) {
 	switch {
 	case unchanged:
 		c.unchanged++
@@ -72,7 +91,7 @@ func (c *counters) event(kind Kind, unchanged bool) {
 }
 
 // frame counts the bytes of a frame.
-func (c *counters) frame(f *segment.Frame) {
+func (c *tally) frame(f *segment.Frame) {
 	if f.Marker != segment.EventFrame {
 		c.defined += f.Size()
 		return
@@ -88,10 +107,6 @@ func (db *DB) Stats() (Stats, error) {
 		return Stats{}, ErrClosed
 	}
 	s := db.counted()
-	for _, st := range db.streams.Load().list {
-		s.Streams++
-		s.Keys += st.live.Len()
-	}
 	s.StatesDamaged = db.states.damage.Load() != nil
 	if err := db.states.size(&s); err != nil {
 		if db.closed.Load() {
@@ -114,20 +129,53 @@ func (db *DB) counted() Stats {
 	c := &db.stats
 	s := Stats{
 		Position: db.visible.Load(), Recorded: instant(db.recorded),
-		Changes: c.kinds[Change], Deletes: c.kinds[Delete], Heartbeats: c.kinds[Heartbeat], Retractions: c.kinds[Retraction],
-		Unchanged: c.unchanged, Batches: c.batches,
-		FrameBytes: c.frameBytes, RowBytes: c.rowBytes, DefinitionBytes: c.defined,
 		Groups: c.groups, Syncs: c.syncs,
 		Checkpoints: c.checkpoints, CheckpointKeys: c.keys, CheckpointTime: c.checkpointTime,
-		HeldBytes: db.held.Load(), LastPoisonError: db.poisoned,
+		Seals: c.sealed, SealTime: c.sealTime, SealWritten: c.sealedBytes,
+		Merges: c.merged, MergeTime: c.mergeTime, MergeWritten: c.mergedBytes,
+		HeldBytes: db.memory.held(), CacheBytes: db.cache.Bytes(), LastPoisonError: db.poisoned,
 	}
-	for _, l := range *db.logs.Load() {
+	for _, l := range db.files.Load().logs {
+		s.Changes += l.tally.kinds[Change]
+		s.Deletes += l.tally.kinds[Delete]
+		s.Heartbeats += l.tally.kinds[Heartbeat]
+		s.Retractions += l.tally.kinds[Retraction]
+		s.Unchanged += l.tally.unchanged
+		s.Batches += l.tally.batches
+		s.FrameBytes += l.tally.frameBytes
+		s.RowBytes += l.tally.rowBytes
+		s.DefinitionBytes += l.tally.defined
 		s.LogFiles++
 		s.HeaderBytes += segment.LogHead
 		s.LogBytes += l.Reserved()
 		s.ReservedBytes += l.Reserved() - l.end.Load()
 	}
+	db.countSealed(&s, db.files.Load())
 	return s
+}
+
+// countSealed adds what the sealed files say.
+func (db *DB) countSealed(s *Stats, f *files) {
+	for _, st := range db.streams.Load().list {
+		s.Streams++
+		s.Keys += uint64(st.live.Len())
+	}
+	for _, file := range f.sealed {
+		info := file.Info()
+		s.SealedFiles++
+		s.SealedBytes += info.Bytes
+		s.SealedEvents += info.Rows
+		s.Keys += info.Keys
+		s.Batches += info.Batches
+		for i := range info.Streams {
+			in := &info.Streams[i]
+			s.Changes += in.Changes - in.Unchanged
+			s.Deletes += in.Deletes
+			s.Heartbeats += in.Heartbeats
+			s.Retractions += in.Retractions
+			s.Unchanged += in.Unchanged
+		}
+	}
 }
 
 // size fills in what bbolt's file is made of.
@@ -163,10 +211,13 @@ func (s Stats) String() string {
 	line("events", "%d changes, %d deletes, %d heartbeats, %d unchanged, %d retractions in %d batches",
 		s.Changes, s.Deletes, s.Heartbeats, s.Unchanged, s.Retractions, s.Batches)
 	line("keys", "%d in %d streams", s.Keys, s.Streams)
+	line("sealed", "%d bytes in %d files: %d events", s.SealedBytes, s.SealedFiles, s.SealedEvents)
 	line("log", "%d bytes in %d files: %d events, %d frames, %d definitions, %d headers, %d reserved ahead",
 		s.LogBytes, s.LogFiles, s.RowBytes, s.FrameBytes, s.DefinitionBytes, s.HeaderBytes, s.ReservedBytes)
 	line("states", "%d bytes: %d used, %d free, %d meta", s.StateBytes, s.StateUsedBytes, s.StateFreeBytes, s.StateMetaBytes)
-	line("since open", "%d groups, %d syncs, %d checkpoints of %d keys in %v, %d bytes held for the next",
-		s.Groups, s.Syncs, s.Checkpoints, s.CheckpointKeys, s.CheckpointTime.Round(time.Millisecond), s.HeldBytes)
+	line("memory", "%d bytes held, %d of pages", s.HeldBytes, s.CacheBytes)
+	line("since open", "%d groups, %d syncs, %d checkpoints of %d keys in %v, %d seals in %v, %d merges in %v",
+		s.Groups, s.Syncs, s.Checkpoints, s.CheckpointKeys, s.CheckpointTime.Round(time.Millisecond),
+		s.Seals, s.SealTime.Round(time.Millisecond), s.Merges, s.MergeTime.Round(time.Millisecond))
 	return b.String()
 }

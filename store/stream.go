@@ -102,7 +102,6 @@ type stream struct {
 	number uint32
 	fold   FoldFunc // of a Go function, nil where it is not registered
 	live   *index.Live[keyState]
-	ids    ids
 	dirty  []*key // with states that bbolt does not have yet
 }
 

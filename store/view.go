@@ -112,15 +112,17 @@ func (db *DB) knownBy(t int64, newest uint64) (uint64, error) {
 // lastRecorded is the last position up to newest that was recorded at or before
 // t. O(log n) and a read of at most a mark's distance.
 func (db *DB) lastRecorded(t int64, newest uint64) (uint64, error) {
-	logs := *db.logs.Load()
-	i := sort.Search(len(logs), func(i int) bool {
-		first, any := logs[i].FirstRecorded()
+	f := db.pin()
+	defer f.unpin()
+	i := sort.Search(len(f.logs), func(i int) bool {
+		first, any := f.logs[i].FirstRecorded()
 		return !any || first > t
 	})
 	if i == 0 {
-		return 0, nil
+		seq, err := f.sealedBy(t)
+		return min(seq, newest), db.readError(err)
 	}
-	log := logs[i-1]
+	log := f.logs[i-1]
 	r := log.Frames(log.SeekRecorded(t), log.end.Load())
 	seq := log.Header.First - 1
 	for {
@@ -132,11 +134,20 @@ func (db *DB) lastRecorded(t int64, newest uint64) (uint64, error) {
 	}
 }
 
+// sealedBy is the last position in sealed files recorded at or before t.
+func (f *files) sealedBy(t int64) (uint64, error) {
+	i := sort.Search(len(f.sealed), func(i int) bool { return f.sealed[i].Info().FirstRecorded > t })
+	if i == 0 {
+		return 0, nil
+	}
+	return f.sealed[i-1].RecordedBy(t)
+}
+
 // recordedAt reports whether position seq, the newest, was recorded at or after
 // t, as imported commit times may be.
 func (db *DB) recordedAt(seq uint64, t int64) bool {
-	for f, err := range db.frames(seq, seq) {
-		return err == nil && f.Recorded >= t
+	for e, err := range db.read(seq, seq, nil) {
+		return err == nil && e.Recorded.UnixNano() >= t
 	}
 	return false
 }
@@ -171,19 +182,23 @@ func (v *View) Get(stream, key string) (State, bool, error) {
 	if err != nil {
 		return State{}, false, fmt.Errorf("get key %q: %w", key, err)
 	}
-	k := s.live.Get(key)
-	if k == nil {
-		return State{}, false, nil
-	}
-	st, err := v.state(s, k)
+	st, err := v.get(s, key)
 	if err != nil {
 		return State{}, false, fmt.Errorf("get key %q of stream %q: %w", key, stream, err)
 	}
 	if !st.live {
 		return State{}, false, nil
 	}
-	full, err := s.full(k.Name, &st)
+	full, err := s.full(key, &st)
 	return full, err == nil, err
+}
+
+func (v *View) get(s *stream, key string) (state, error) {
+	f := v.db.pin()
+	defer f.unpin()
+	var t trail
+	t.follow(v.db, f, s, key, s.live.Get(key))
+	return v.state(&t)
 }
 
 // stream is the stream of that name, if the database is open and the view does not
@@ -198,34 +213,45 @@ func (v *View) stream(name string) (*stream, error) {
 	return v.db.stream(name)
 }
 
-// state is the state of k in the view.
-func (v *View) state(s *stream, k *key) (state, error) {
-	if k.Data.first > v.seq {
-		return state{}, nil
-	}
+// state is the state in the view of the key of t.
+func (v *View) state(t *trail) (state, error) {
 	if v.time == latest {
-		if r, ok := v.db.newest(s, k, v.seq); ok && v.sees(&r) {
+		if r, ok, err := v.db.newest(t, v.seq); err != nil {
+			return state{}, err
+		} else if ok && v.sees(&r) {
 			return r.state, nil
 		}
 	}
-	return v.db.stateAt(s, k, v.time, v.seq)
+	return t.stateAt(v.time, v.seq)
 }
 
-// newest is the newest record of k that position seq may see; it is false where
-// only the log can tell.
+// newest is the newest record of the key of t that position seq may see; it is
+// false where only the events can tell.
 //
-// If the overlay has records of k, one of them holds, or none does: they are all
-// newer than seq, and bbolt may be older than it. If it has none, bbolt has the
+// If the overlay has records of the key, one of them holds, or none does: they are
+// all newer than seq, and bbolt may be older than it. If it has none, bbolt has the
 // newest.
-func (db *DB) newest(s *stream, k *key, seq uint64) (record, bool) {
-	r, reached, inBolt := db.overlay(k, seq)
-	switch {
-	case inBolt:
-		return db.states.get(s, k, reached)
-	case r == nil:
-		return record{}, false
+func (db *DB) newest(t *trail, seq uint64) (record, bool, error) {
+	reached := uint64(0)
+	if t.k != nil {
+		r, at, inBolt := db.overlay(t.k, seq)
+		switch {
+		case !inBolt && r == nil:
+			return record{}, false, nil
+		case !inBolt:
+			return r.record, true, nil
+		}
+		reached = at
 	}
-	return r.record, true
+	if reached == 0 {
+		p, err := t.newestPart()
+		if p == nil || err != nil {
+			return record{}, err == nil, err // there is no event: no state
+		}
+		reached = p.Last
+	}
+	r, ok := db.states.get(t.s, t.name, reached)
+	return r, ok, nil
 }
 
 // overlay is the newest record of k in the overlay that position seq may see. If
@@ -267,20 +293,15 @@ func (v *View) LastSeen(stream, key string) (time.Time, bool, error) {
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("last seen of key %q: %w", key, err)
 	}
-	k := s.live.Get(key)
-	if k == nil {
-		return time.Time{}, false, nil
+	f := v.db.pin()
+	defer f.unpin()
+	var t trail
+	t.follow(v.db, f, s, key, s.live.Get(key))
+	seen, ok, err := t.lastSeen(v.time, v.seq)
+	if !ok || err != nil {
+		return time.Time{}, false, err
 	}
-	seen, ok := v.lastSeen(s, k)
-	return seen, ok, nil
-}
-
-func (v *View) lastSeen(s *stream, k *key) (time.Time, bool) {
-	seen, ok := lastSeen(s, k, v.time, v.seq)
-	if !ok {
-		return time.Time{}, false
-	}
-	return instant(seen), true
+	return instant(seen), true, nil
 }
 
 // Sighting is when a key was last seen.
@@ -298,16 +319,49 @@ func (v *View) Silent(stream string, since time.Time) iter.Seq2[Sighting, error]
 			yield(Sighting{}, fmt.Errorf("silent keys: %w", err))
 			return
 		}
-		s.live.Ordered().Ascend(func(k *key) bool {
-			seen, ok := v.lastSeen(s, k)
-			if !ok || !seen.Before(since) {
-				return true
+		var silent []Sighting
+		visit := func(f *files, keys []found) error {
+			silent = silent[:0]
+			for i := range keys {
+				var t trail
+				t.followFound(v.db, f, s, &keys[i])
+				if at, is, err := v.silentSince(&t, since); err != nil {
+					return err
+				} else if is {
+					silent = append(silent, Sighting{keys[i].name, at})
+				}
 			}
-			last, ok := k.Changes.Last(v.time, v.seq, retractedAt(k, v.seq).effective())
-			if ok && isDelete(last) {
-				return true
+			return nil
+		}
+		for w := (keysWalk{db: v.db, s: s, n: scanKeys}); ; {
+			more, err := w.some(visit)
+			if err != nil {
+				yield(Sighting{}, fmt.Errorf("silent keys of stream %q: %w", stream, err))
+				return
 			}
-			return yield(Sighting{k.Name, seen}, nil)
-		})
+			for _, one := range silent {
+				if !yield(one, nil) {
+					return
+				}
+			}
+			if !more {
+				return
+			}
+		}
 	}
+}
+
+// silentSince is when the key of t was last seen, and whether that was before
+// since and it is not deleted.
+func (v *View) silentSince(t *trail, since time.Time) (time.Time, bool, error) {
+	seen, ok, err := t.lastSeen(v.time, v.seq)
+	if err != nil || !ok || !instant(seen).Before(since) {
+		return time.Time{}, false, err
+	}
+	gone, err := t.retracted(v.seq)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	last, ok, err := t.last(changes, v.time, v.seq, gone.effective())
+	return instant(seen), err == nil && !(ok && last.isDelete()), err
 }

@@ -84,7 +84,7 @@ on standard error.`,
 	root.AddCommand(
 		a.demoCommand(), a.importCommand(),
 		a.getCommand(), a.scanCommand(), a.historyCommand(), a.eventsCommand(), a.diffCommand(), a.tailCommand(),
-		a.statsCommand(), a.verifyCommand(),
+		a.statsCommand(), a.verifyCommand(), a.dumpCommand(),
 	)
 	return root
 }

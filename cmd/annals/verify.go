@@ -16,8 +16,8 @@ func (a *app) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify DB",
 		Short: "Read everything and say whether it is as it was written",
-		Long: `Read everything and compare it: checksums, positions and times of the log, and
-the states with the fold of the log. Faults are listed; the exit status is then 2.`,
+		Long: `Read everything and compare it: checksums, positions, times and versions, order
+and statistics of sealed files, and the states with the fold of the events. Faults are listed; the exit status is then 2.`,
 		Args: arguments("DB"),
 	}
 	format := formatFlagOf(cmd)
@@ -47,14 +47,14 @@ func (a *app) verify(ctx context.Context, db *store.DB, format formatFlag) error
 	}
 	switch format {
 	case formatJSON:
-		fmt.Fprintf(a.out, `{"ok":true,"position":%d,"events":%d,"frames":%d,"bytes":%d,"states":%d}`+"\n",
-			report.Position, report.Events, report.Frames, report.Bytes, report.States)
+		fmt.Fprintf(a.out, `{"ok":true,"position":%d,"events":%d,"sealed_files":%d,"frames":%d,"bytes":%d,"states":%d}`+"\n",
+			report.Position, report.Events, report.Sealed, report.Frames, report.Bytes, report.States)
 	case formatCSV:
-		fmt.Fprintf(a.out, "ok,position,events,frames,bytes,states\ntrue,%d,%d,%d,%d,%d\n",
-			report.Position, report.Events, report.Frames, report.Bytes, report.States)
+		fmt.Fprintf(a.out, "ok,position,events,sealed_files,frames,bytes,states\ntrue,%d,%d,%d,%d,%d,%d\n",
+			report.Position, report.Events, report.Sealed, report.Frames, report.Bytes, report.States)
 	default:
-		fmt.Fprintf(a.out, "%s %s in %s, %s of log, %s: all as they should be\n", a.screen.paint(green, "✓"),
-			count(report.Events, "event"), count(report.Frames, "batch"), byteSize(report.Bytes), count(report.States, "state"))
+		fmt.Fprintf(a.out, "%s %s in %s and %s of log, %s, %s: all as they should be\n", a.screen.paint(green, "✓"),
+			count(report.Events, "event"), count(report.Sealed, "sealed file"), count(report.Frames, "frame"), byteSize(report.Bytes), count(report.States, "state"))
 	}
 	return nil
 }

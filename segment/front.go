@@ -1,0 +1,174 @@
+package segment
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+)
+
+// frontGroup is how many texts of a front-coded page stand on one that is
+// written out: what at most must be read to reach a text.
+const frontGroup = 16
+
+// frontSize is how many bytes of text a front-coded page would hold, with two
+// for the lengths of each: more than any page where the texts do not rise.
+func (e *textEncoder) frontSize() int {
+	size := 0
+	for i, s := range e.texts {
+		if i > 0 && s < e.texts[i-1] {
+			return math.MaxInt
+		}
+		size += 2 + len(s)
+		if i%frontGroup != 0 {
+			size -= shared(s, e.texts[i-1])
+		}
+	}
+	return size
+}
+
+// shared is how many bytes s and t begin with alike.
+func shared(s, t string) int {
+	n := min(len(s), len(t))
+	for i := range n {
+		if s[i] != t[i] {
+			return i
+		}
+	}
+	return n
+}
+
+func (e *textEncoder) appendFront(dst []byte) []byte {
+	e.ends = e.ends[:0]
+	var groups []byte
+	for i, s := range e.texts {
+		same := 0
+		if i%frontGroup == 0 {
+			e.ends = append(e.ends, int64(len(groups)))
+		} else {
+			same = shared(s, e.texts[i-1])
+		}
+		groups = binary.AppendUvarint(groups, uint64(same))
+		groups = binary.AppendUvarint(groups, uint64(len(s)-same))
+		groups = append(groups, s[same:]...)
+	}
+	dst = binary.AppendUvarint(append(dst, textFront), uint64(len(e.texts)))
+	return append(e.appendNested(dst, e.ends), groups...)
+}
+
+// openFront checks that there is a place for each group and that these rise,
+// so that texts are never more than frontGroup times the page's bytes.
+func (p *textPage) openFront() error {
+	var space [blockRows / frontGroup]int64
+	if p.ints.len() != (p.n+frontGroup-1)/frontGroup {
+		return errPageRows
+	}
+	starts := space[:p.ints.len()]
+	p.ints.slice(starts, 0)
+	if !slices.IsSorted(starts) {
+		return errors.New("page of texts whose groups do not rise")
+	}
+	return nil
+}
+
+// group is the bytes of group g.
+func (p *textPage) group(g int) Decoder {
+	end := int64(len(p.heap))
+	if g+1 < p.ints.len() {
+		end = p.ints.at(g + 1)
+	}
+	return NewDecoder(between(p.heap, p.ints.at(g), end))
+}
+
+// frontNext reads the next text of a group over the one before it. A forged
+// page may share more than there is; then it shares what there is.
+func frontNext(text []byte, d *Decoder) []byte {
+	same := d.Uvarint()
+	return append(text[:min(same, uint64(len(text)))], d.Text()...)
+}
+
+func (p *textPage) frontAt(i int) string {
+	var space [256]byte
+	text := space[:0]
+	d := p.group(i / frontGroup)
+	for range i%frontGroup + 1 {
+		text = frontNext(text, &d)
+	}
+	return string(text)
+}
+
+// frontSlice appends the n texts from text from on. They share memory of their
+// own.
+func (p *textPage) frontSlice(dst []string, from, n int) []string {
+	var text, heap []byte
+	ends := make([]int, 0, n)
+	var d Decoder
+	for i := from &^ (frontGroup - 1); i < from+n; i++ {
+		if i%frontGroup == 0 {
+			d, text = p.group(i/frontGroup), text[:0]
+		}
+		text = frontNext(text, &d)
+		if i >= from {
+			heap = append(heap, text...)
+			ends = append(ends, len(heap))
+		}
+	}
+	all, start := string(heap), 0
+	for _, end := range ends {
+		dst = append(dst, all[start:end])
+		start = end
+	}
+	return dst
+}
+
+// frontSearch finds the group by the texts that are written out and goes
+// through it. It builds no text: as they rise, how much of s the last one began
+// with and how much the next shares with that say most of the order.
+func (p *textPage) frontSearch(s string) (i int, found bool) {
+	lo, hi := 0, p.ints.len() // groups that begin below s end at lo
+	for lo < hi {
+		mid := (lo + hi) / 2
+		d := p.group(mid)
+		d.Uvarint()
+		if d.Text() < s {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo > 0 {
+		first := (lo - 1) * frontGroup
+		n := min(frontGroup, p.n-first)
+		if k, found := p.searchGroup(lo-1, n, s); k < n {
+			return first + k, found
+		}
+	}
+	if i = lo * frontGroup; i >= p.n {
+		return p.n, false
+	}
+	d := p.group(lo)
+	d.Uvarint()
+	return i, d.Text() == s
+}
+
+// searchGroup finds s among the n texts of a group, the first of which is less.
+func (p *textPage) searchGroup(g, n int, s string) (k int, found bool) {
+	d := p.group(g)
+	like := 0 // bytes that s and the last text begin with alike
+	for k = range n {
+		same := d.Uvarint()
+		rest := d.Text()
+		if same > uint64(like) && k > 0 {
+			continue // differs from s where the last one did
+		}
+		if same < uint64(like) {
+			return k, false // is greater than the last one where that is like s
+		}
+		tail := s[like:]
+		m := shared(rest, tail)
+		if like += m; rest[m:] >= tail[m:] {
+			return k, rest == tail
+		}
+	}
+	return n, false
+}

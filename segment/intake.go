@@ -1,0 +1,219 @@
+package segment
+
+import (
+	"fmt"
+	"hash/maphash"
+)
+
+// intake is the rows of log frames in memory, in the order of their positions,
+// with names and texts made numbers. A row's values stand together: sealing walks
+// rows in another order than they came in, and so pays for one or two places in
+// memory a row and not for one a column.
+type intake struct {
+	head    SealedHead
+	rows    []*[blockRows]intakeRow
+	count   int
+	values  [][]int64 // in pieces, so that growing moves nothing
+	keys    *keyTable
+	layout  *layout
+	types   *dictionary
+	ids     *dictionary
+	fields  []*dictionary // by column of the layout, nil where it is no text
+	arena   *arena
+	seed    maphash.Seed
+	defined map[uint32]bool // streams
+	parsed  []Row           // of those that are looked up together
+	lookup  lookup
+	batches struct {
+		first    []uint64
+		recorded []int64
+	}
+}
+
+// intakeRow is one event. Its position is that of the first one plus its index.
+type intakeRow struct {
+	time    int64
+	version uint64
+	values  uint64 // where its values begin
+	key     uint32
+	shape   uint32
+	typ     uint32
+	flags   uint8 // as column flags has them
+	more    uint8 // moreRef, moreID: what stands in front of the values
+}
+
+const (
+	moreRef = 1 << iota
+	moreID
+)
+
+// class is which part of its key's rows the row is in.
+func (r *intakeRow) class() int { return int(classes[r.flags&kindBits]) }
+
+const (
+	changeClass = iota
+	beatClass
+	retractionClass
+	classCount
+)
+
+// classes is the class of each kind.
+var classes = [kindBits + 1]uint8{Change: changeClass, Delete: changeClass, Heartbeat: beatClass, Retraction: retractionClass}
+
+// valuePiece is how many values are kept in one piece. A row's are all in one, so
+// it has to be some times the largest event with a reference and an ID.
+const valuePiece = 1 << 15
+
+func newIntake(h SealedHead) *intake {
+	in := &intake{head: h, layout: newLayout(), arena: &arena{}, seed: maphash.MakeSeed(), defined: map[uint32]bool{}}
+	in.keys = newKeyTable(in.arena, in.seed)
+	in.types = newDictionary(in.arena, in.seed)
+	in.ids = &dictionary{arena: in.arena} // they do not repeat: it need not look
+	for i := range h.Defs {
+		in.defined[h.Defs[i].Number] = true
+	}
+	return in
+}
+
+// row is row i in the order of positions.
+func (in *intake) row(i uint32) *intakeRow { return &in.rows[i/blockRows][i%blockRows] }
+
+// next is the position that comes next.
+func (in *intake) next() uint64 { return in.head.First + uint64(in.count) }
+
+// frame takes the rows of f, which is not kept.
+func (in *intake) frame(f *Frame) error {
+	if f.Marker != EventFrame || f.Rows == 0 {
+		return nil
+	}
+	if f.First != in.next() || f.Rows < 0 || uint64(f.Rows) > in.head.Last+1-f.First {
+		return fmt.Errorf("frame holds %d positions from %d on, and %d to %d are to come", f.Rows, f.First, in.next(), in.head.Last)
+	}
+	in.batches.first = append(in.batches.first, f.First)
+	in.batches.recorded = append(in.batches.recorded, f.Recorded)
+	for pos, left := 0, f.Rows; left > 0; left -= len(in.parsed) {
+		in.parsed = in.parsed[:0]
+		for range min(left, lookahead) {
+			r, next, err := f.parse(pos)
+			if err != nil {
+				return fmt.Errorf("position %d: %w", in.next()+uint64(len(in.parsed)), err)
+			}
+			in.parsed = append(in.parsed, r)
+			pos = next
+		}
+		in.keys.find(&in.lookup, in.parsed)
+		for i := range in.parsed {
+			if err := in.add(&in.parsed[i], in.lookup.numbers[i], f.Recorded); err != nil {
+				return fmt.Errorf("position %d: %w", in.next(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// parse reads the row at pos, and where the next one begins.
+func (f *Frame) parse(pos int) (Row, int, error) {
+	body, next := f.RowAt(pos)
+	if next < 0 {
+		return Row{}, 0, errRow
+	}
+	r, err := ParseRow(body)
+	if err == nil && r.Key == "" {
+		err = fmt.Errorf("%w: it has no key", errRow)
+	}
+	return r, next, err
+}
+
+// add takes one row of the given key. Nothing of r is kept.
+func (in *intake) add(r *Row, key uint32, recorded int64) error {
+	if k := &in.keys.keys[key]; k.rows() == 0 && !in.defined[r.Stream] {
+		return fmt.Errorf("stream %d is not defined", r.Stream)
+	}
+	if in.count%blockRows == 0 {
+		in.rows = append(in.rows, new([blockRows]intakeRow))
+	}
+	to := in.row(uint32(in.count))
+	to.time, to.version = recorded-r.Lag, r.Version
+	to.flags = uint8(r.Kind)
+	if r.Unchanged {
+		to.flags |= flagsUnchanged
+	}
+	to.key, to.typ = key, in.types.code(r.Type)
+	in.keys.keys[key].count(to, uint32(in.count))
+	room := in.room()
+	to.values = uint64(len(in.values)-1)*valuePiece + uint64(len(*room))
+	if r.Kind == Retraction || r.Unchanged {
+		to.more |= moreRef
+		*room = append(*room, int64(r.Ref))
+	}
+	if r.ID != "" {
+		to.more |= moreID
+		*room = append(*room, int64(in.ids.code(r.ID)))
+	}
+	var err error
+	to.shape, err = in.content(r, room)
+	in.count++
+	return err
+}
+
+// room is the piece that the next row's values go to.
+func (in *intake) room() *[]int64 {
+	if n := len(in.values); n == 0 || len(in.values[n-1])+MaxFields+2 > valuePiece {
+		in.values = append(in.values, make([]int64, 0, valuePiece))
+	}
+	return &in.values[len(in.values)-1]
+}
+
+// content takes the fields of r and is the number of their shape. What field has
+// no value in a column takes no room.
+func (in *intake) content(r *Row, room *[]int64) (uint32, error) {
+	d := Decoder{s: r.fields}
+	n := d.Uvarint()
+	if n > MaxFields {
+		return 0, fmt.Errorf("%w: %d fields", errRow, n)
+	}
+	values := *room
+	at := in.layout.begin(r.Stream)
+	for range n {
+		name := d.Text()
+		if at = in.layout.next(at, name, ValueKind(d.Byte())); at == nil {
+			return 0, fmt.Errorf("%w: field %q is there twice", errRow, name)
+		}
+		switch at.kind {
+		case NullValue:
+		case BoolValue:
+			b := d.Byte()
+			if b > 1 {
+				d.fail()
+			}
+			values = append(values, int64(b))
+		case Int64Value, TimeValue:
+			values = append(values, d.Varint())
+		case Float64Value:
+			values = append(values, int64(d.uint64()))
+		case StringValue, BytesValue, JSONValue:
+			values = append(values, int64(in.texts(at.number).code(d.Text())))
+		default:
+			d.fail()
+		}
+		if d.bad {
+			return 0, errRow
+		}
+	}
+	if d.bad || d.s != "" {
+		return 0, errRow
+	}
+	*room = values
+	return uint32(in.layout.end(at)), nil
+}
+
+// texts is the dictionary of a column of text.
+func (in *intake) texts(number int) *dictionary {
+	for number >= len(in.fields) {
+		in.fields = append(in.fields, nil)
+	}
+	if in.fields[number] == nil {
+		in.fields[number] = newDictionary(in.arena, in.seed)
+	}
+	return in.fields[number]
+}

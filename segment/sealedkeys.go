@@ -1,0 +1,241 @@
+package segment
+
+import (
+	"fmt"
+	"slices"
+)
+
+// mayHave asks a filter for an entry.
+func (s *Sealed) mayHave(d *directory, table int, entry uint32) (bool, error) {
+	t := &d.tables[table]
+	if t.rows == 0 {
+		return false, nil
+	}
+	i, probes := filterPlace(entry, t.rows)
+	const perPage = filterPage / filterBlock
+	b := int(i / perPage)
+	if b >= t.len() || t.blocks[b].row != uint64(b)*perPage || int(i%perPage) >= t.blockLen(b) {
+		return false, s.corrupt(s.end.directory.offset, errDirectory.Error())
+	}
+	p, err := s.page(d, int(t.blocks[b].slot), t.blockLen(b))
+	if err != nil {
+		return false, err
+	}
+	return filterHas(p.raw[i%perPage*filterBlock:][:filterBlock], probes), nil
+}
+
+// stream is the index of a stream in the summary, -1 if it is not there.
+func (s *Sealed) stream(number uint32) int {
+	if i := int(number) - 1; i >= 0 && i < len(s.info.Streams) && s.info.Streams[i].Def.Number == number {
+		return i
+	}
+	i, ok := slices.BinarySearchFunc(s.info.Streams, number, func(s SealedStream, n uint32) int {
+		return compareUint(uint64(s.Def.Number), uint64(n))
+	})
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// Key finds a key; hash is the [Hash] of its stream and name, which the caller
+// needs once for all files. The filter is asked first: a no costs some tens of
+// nanoseconds. Otherwise the cost is a search in the block's first names and one
+// in a page. The Keyed has the caller's name.
+func (s *Sealed) Key(stream uint32, name string, hash uint64) (k Keyed, ok bool, err error) {
+	d, err := s.opened()
+	if err != nil {
+		return k, false, err
+	}
+	if ok, err = s.mayHave(d, keyFilter, uint32(hash>>32)); !ok || err != nil {
+		return k, false, err
+	}
+	at := s.stream(stream)
+	if at < 0 {
+		return k, false, nil
+	}
+	b, i, found, err := s.seekKey(d, at, name)
+	if !found || err != nil {
+		return k, false, err
+	}
+	k, err = s.keyAt(d, b, i)
+	k.Name = name
+	return k, err == nil, err
+}
+
+// seekKey finds the first key of a stream, by index, whose name is not less: its
+// block and its place there. Behind the last key that is the end of the last
+// block.
+func (s *Sealed) seekKey(d *directory, stream int, name string) (b, i int, found bool, err error) {
+	t := &d.tables[keysTable]
+	lo, hi := d.keyBlocks[stream], d.keyBlocks[stream+1]
+	if lo == hi {
+		return lo, 0, false, nil
+	}
+	j, exact := slices.BinarySearch(t.texts[lo:hi], name)
+	b = lo + j
+	if !exact && j > 0 {
+		b--
+	}
+	p, err := s.must(d, keysTable, b, keyName)
+	if err != nil {
+		return b, 0, false, err
+	}
+	i, found = p.texts.search(name)
+	if i == p.texts.len() && b+1 < hi {
+		b, i = b+1, 0
+	}
+	return b, i, found, nil
+}
+
+// keyAt is key i of a block, without its name.
+func (s *Sealed) keyAt(d *directory, b, i int) (k Keyed, err error) {
+	t := &d.tables[keysTable]
+	slot, n := int(t.blocks[b].slot), t.blockLen(b)
+	var v [keyBase + 1]int64
+	for col := range v {
+		if col == keyName {
+			continue
+		}
+		p, err := s.page(d, slot+col, n)
+		if err != nil {
+			return k, err
+		}
+		v[col] = p.ints.at(i)
+	}
+	k = Keyed{Stream: uint32(v[keyStream]), Row: uint64(v[keyRow]), Changes: int(v[keyChanges]), Beats: int(v[keyBeats]),
+		Retractions: int(v[keyRetractions]), Last: uint64(v[keyLast]), Base: uint64(v[keyBase])}
+	left := s.info.Rows - k.Row
+	if k.Row >= s.info.Rows || uint64(k.Changes) > left || uint64(k.Beats) > left || uint64(k.Retractions) > left || uint64(k.Rows()) > left || k.Rows() == 0 {
+		return k, s.corrupt(d.places[slot+keyRow].offset, fmt.Sprintf("a key has rows that are not there, from row %d on", k.Row))
+	}
+	return k, nil
+}
+
+// keyName is the name of key i of a block.
+func (s *Sealed) keyName(d *directory, b, i int) (string, error) {
+	p, err := s.must(d, keysTable, b, keyName)
+	if err != nil {
+		return "", err
+	}
+	return p.texts.at(i), nil
+}
+
+// ownerOf is the place of the key that has row.
+func (s *Sealed) ownerOf(d *directory, row uint64) (b, i int, err error) {
+	t := &d.tables[keysTable]
+	b = max(t.lastFence(int64(row)), 0)
+	p, err := s.must(d, keysTable, b, keyRow)
+	if err != nil {
+		return b, 0, err
+	}
+	return b, max(p.ints.below(int64(row)+1)-1, 0), nil
+}
+
+// KeyOf is the key that has row. O(log keys).
+func (s *Sealed) KeyOf(row uint64) (k Keyed, err error) {
+	d, err := s.opened()
+	if err != nil {
+		return k, err
+	}
+	if row >= s.info.Rows {
+		return k, s.noRow(row)
+	}
+	b, i, err := s.ownerOf(d, row)
+	if err != nil {
+		return k, err
+	}
+	if k, err = s.keyAt(d, b, i); err != nil {
+		return k, err
+	}
+	if row < k.Row || row >= k.Row+uint64(k.Rows()) {
+		return k, s.corrupt(s.end.directory.offset, fmt.Sprintf("no key has row %d", row))
+	}
+	k.Name, err = s.keyName(d, b, i)
+	return k, err
+}
+
+func (s *Sealed) noRow(row uint64) error {
+	return fmt.Errorf("read row %d of %s: it has %d rows", row, s.Path, s.info.Rows)
+}
+
+// KeyCursor walks the keys of one stream, in either direction. It stands between
+// two keys and has one user at a time.
+type KeyCursor struct {
+	s      *Sealed
+	err    error
+	lo, hi int // blocks of the stream
+	b, i   int // the key behind the cursor
+}
+
+// Seek is a cursor in front of the first key of the stream that is not less than
+// name: Next is that key, Prev the one before. A stream that is not there has no
+// keys. The names that the cursor gives are valid for ever.
+func (s *Sealed) Seek(stream uint32, name string) KeyCursor {
+	d, err := s.opened()
+	c := KeyCursor{s: s, err: err}
+	at := s.stream(stream)
+	if err != nil || at < 0 {
+		return c
+	}
+	c.lo, c.hi = d.keyBlocks[at], d.keyBlocks[at+1]
+	c.b, c.i, _, c.err = s.seekKey(d, at, name)
+	return c
+}
+
+// SeekEnd is a cursor behind the last key of the stream.
+func (s *Sealed) SeekEnd(stream uint32) KeyCursor {
+	d, err := s.opened()
+	c := KeyCursor{s: s, err: err}
+	at := s.stream(stream)
+	if err == nil && at >= 0 {
+		c.lo, c.hi = d.keyBlocks[at], d.keyBlocks[at+1]
+		c.b, c.i = c.hi, 0
+	}
+	return c
+}
+
+// Next is the key behind the cursor, which moves past it; ok is false at the end.
+func (c *KeyCursor) Next() (k Keyed, ok bool, err error) {
+	if c.err != nil || c.lo == c.hi {
+		return k, false, c.err
+	}
+	d := c.s.directory.Load()
+	t := &d.tables[keysTable]
+	for c.b < c.hi && c.i >= t.blockLen(c.b) {
+		c.b, c.i = c.b+1, 0
+	}
+	if c.b >= c.hi {
+		return k, false, nil
+	}
+	k, err = c.read(d)
+	c.i++
+	return k, err == nil, err
+}
+
+// Prev is the key in front of the cursor, which moves before it; ok is false at
+// the beginning.
+func (c *KeyCursor) Prev() (k Keyed, ok bool, err error) {
+	if c.err != nil || c.lo == c.hi {
+		return k, false, c.err
+	}
+	d := c.s.directory.Load()
+	for c.i == 0 {
+		if c.b == c.lo {
+			return k, false, nil
+		}
+		c.b--
+		c.i = d.tables[keysTable].blockLen(c.b)
+	}
+	c.i--
+	k, err = c.read(d)
+	return k, err == nil, err
+}
+
+func (c *KeyCursor) read(d *directory) (k Keyed, err error) {
+	if k, err = c.s.keyAt(d, c.b, c.i); err == nil {
+		k.Name, err = c.s.keyName(d, c.b, c.i)
+	}
+	c.err = err
+	return k, err
+}
