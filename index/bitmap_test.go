@@ -1,6 +1,7 @@
 package index
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -79,6 +80,36 @@ func TestOpenBitmap_Damage(t *testing.T) {
 			if err == nil && (got.Validate() != nil || got.Equals(want)) {
 				t.Fatalf("%s with byte %d changed opens, %v", name, n, got.Validate())
 			}
+		}
+	}
+}
+
+// Runs that no writer wrote: a header of one container of runs, key 0.
+func TestOpenBitmap_Runs(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		rows uint16   // stated, less 1
+		runs []uint16 // start, rows less 1
+		ok   bool
+	}{
+		{"one", 2, []uint16{5, 2}, true},
+		{"two", 3, []uint16{5, 0, 7, 2}, true},
+		{"the last rows", 1, []uint16{65534, 1}, true},
+		{"touching", 3, []uint16{5, 1, 7, 1}, false},
+		{"overlapping", 3, []uint16{5, 1, 6, 1}, false},
+		{"out of order", 1, []uint16{9, 0, 5, 0}, false},
+		{"past the end", 1, []uint16{65535, 1}, false},
+		{"fewer rows", 3, []uint16{5, 2}, false},
+		{"more rows", 1, []uint16{5, 2}, false},
+		{"none", 0, nil, false},
+	} {
+		b := []byte{0x3b, 0x30, 0, 0, 1, 0, 0}
+		for _, v := range append([]uint16{c.rows, uint16(len(c.runs) / 2)}, c.runs...) {
+			b = binary.LittleEndian.AppendUint16(b, v)
+		}
+		got, err := OpenBitmap(b)
+		if (err == nil) != c.ok || err == nil && got.GetCardinality() != uint64(c.rows)+1 {
+			t.Errorf("%s: %v, error %v", c.name, got, err)
 		}
 	}
 }

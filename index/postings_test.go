@@ -131,6 +131,10 @@ func TestPostingsBuilder_Limit(t *testing.T) {
 	if p.held > limit {
 		t.Errorf("%d bytes held, limit %d", p.held, limit)
 	}
+	p.Add("1 in 2", rows)
+	if l := p.values["1 in 2"]; !l.forgotten || l.pairs != nil || l.run != 0 {
+		t.Errorf("the most frequent value is collected again: %d bytes", len(l.pairs))
+	}
 	all, want, _ := rare(t, scattered(rows, 0), rows, 100)
 	some, got, _ := rare(t, p, rows, 100)
 	if len(some) < 5 || !slices.Equal(some, all[:len(some)]) {

@@ -55,7 +55,7 @@ func Select(p Predicate, s Source) (Selection, error) {
 	if err != nil {
 		return Selection{}, fmt.Errorf("select rows where %s: %w", inner(p), err)
 	}
-	out := Selection{Sure: n.must.Clone(), Maybe: roaring.AndNot(n.may, n.must)}
+	out := Selection{Sure: n.must, Maybe: roaring.AndNot(n.may, n.must)}
 	if !out.Maybe.IsEmpty() {
 		out.Residue = n.rest(out.Maybe)
 	}
@@ -86,40 +86,37 @@ func (s *selector) blocks(rows uint64) uint64 { return (rows + s.blockRows - 1) 
 
 // stats counts what n and the selection made of it tell.
 func (s *selector) stats(n *node, out *Selection) SelectStats {
-	zones, both := s.touched(n.zoned), s.touched(n.may)
+	zones, both, sure := s.touched(n.zoned), s.touched(n.may), s.touched(out.Sure)
 	all := Extent{Blocks: int(s.blocks(s.rows)), Rows: int(s.rows)}
 	return SelectStats{
 		All:      all,
 		Zones:    Extent{all.Blocks - zones.Blocks, all.Rows - zones.Rows},
 		Postings: Extent{zones.Blocks - both.Blocks, zones.Rows - both.Rows},
-		Sure:     Extent{s.filled(out.Sure), int(out.Sure.GetCardinality())},
-		Maybe:    s.touched(out.Maybe),
+		Sure:     Extent{sure.full, sure.Rows},
+		Maybe:    s.touched(out.Maybe).Extent,
 	}
 }
 
-// touched is the rows of b and the blocks that have one.
-func (s *selector) touched(b *roaring.Bitmap) Extent {
-	e := Extent{Rows: int(b.GetCardinality())}
-	for row := uint64(0); row < s.rows; e.Blocks++ {
-		next := b.NextValue(uint32(row))
-		if next < 0 {
+// touch is some rows, the blocks that have one, and how many of those have no
+// other.
+type touch struct {
+	Extent
+	full int
+}
+
+func (s *selector) touched(b *roaring.Bitmap) touch {
+	t := touch{Extent: Extent{Rows: int(b.GetCardinality())}}
+	for it := b.Iterator(); it.HasNext(); {
+		from := uint64(it.PeekNext()) / s.blockRows * s.blockRows
+		to := min(from+s.blockRows, s.rows)
+		t.Blocks++
+		if b.CardinalityInRange(from, to) == to-from {
+			t.full++
+		}
+		if to == s.rows {
 			break
 		}
-		row = (uint64(next)/s.blockRows + 1) * s.blockRows
+		it.AdvanceIfNeeded(uint32(to))
 	}
-	return e
-}
-
-// filled is the number of blocks all of whose rows are in b.
-func (s *selector) filled(b *roaring.Bitmap) int {
-	n := uint64(0)
-	for row := uint64(0); row < s.rows; {
-		absent := min(uint64(b.NextAbsentValue(uint32(row))), s.rows)
-		if absent == s.rows {
-			return int(n + s.blocks(s.rows-row))
-		}
-		n += (absent - row) / s.blockRows
-		row = (absent/s.blockRows + 1) * s.blockRows
-	}
-	return int(n)
+	return t
 }
