@@ -165,3 +165,35 @@ func (s *Sealed) recordedAll(d *directory, into *Columns) error {
 	}
 	return nil
 }
+
+// Set makes c the one row r.
+func (c *Columns) Set(r *SealedRow) error {
+	fields, err := r.Fields()
+	if err != nil {
+		return err
+	}
+	flags := int64(r.Kind)
+	if r.Unchanged {
+		flags |= flagsUnchanged
+	}
+	c.Rows = 1
+	c.Seq, c.Time, c.Recorded = append(c.Seq[:0], int64(r.Seq)), append(c.Time[:0], r.Time), append(c.Recorded[:0], r.Recorded)
+	c.Version, c.Flags = append(c.Version[:0], int64(r.Version)), append(c.Flags[:0], flags)
+	c.Fields = c.Fields[:0]
+	for _, f := range fields {
+		if c.Only != nil && !slices.Contains(c.Only, f.Name) {
+			continue
+		}
+		col := FieldColumn{Name: f.Name, Kind: f.Value.kind, Rows: []uint32{0}}
+		switch f.Value.kind {
+		case BoolValue, Int64Value, TimeValue:
+			col.Ints = []int64{int64(f.Value.bits)}
+		case Float64Value:
+			col.Floats = []float64{math.Float64frombits(f.Value.bits)}
+		case StringValue, BytesValue, JSONValue:
+			col.Texts = []string{f.Value.text}
+		}
+		c.Fields = append(c.Fields, col)
+	}
+	return nil
+}

@@ -224,6 +224,9 @@ func (db *DB) lookUp(b *batch) {
 				touched |= newest.Seq
 			}
 			touched |= k.Data.reached.Load()
+			if r := k.Data.newest.Load(); r != nil {
+				touched |= uint64(r.bytes)
+			}
 			b.keys[i] = k
 		}
 	}
@@ -258,7 +261,7 @@ func (db *DB) addEvents(g *group, b *batch) Receipt {
 	recorded := db.nextRecorded(b.recorded)
 	r := Receipt{First: db.last + 1, Recorded: instant(recorded), Versions: make([]uint64, len(b.events))}
 	frame := len(g.frames)
-	g.frames = append(g.frames, segment.BeginFrame(make([]byte, 0, segment.FrameHead+b.bound+8)))
+	g.frames = append(g.frames, segment.BeginFrame(frameBuffer(segment.FrameHead+b.bound+8)))
 	known := db.streams.Load()
 	for i := range b.events {
 		e := &b.events[i]

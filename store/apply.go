@@ -74,9 +74,10 @@ func (db *DB) loadHead(t *trail, p *part) (head, error) {
 // due puts a record into the overlay whose state is still to be computed: bbolt
 // has an older one.
 func (db *DB) due(s *stream, k *key) {
-	r := &overlaid{record: record{head: head{last: k.Data.last}, unknown: true}, due: true}
+	r := overlay(record{head: head{last: k.Data.last}, unknown: true})
+	r.due = true
 	k.Data.newest.Store(r)
-	db.memory.dirty.Add(r.bytes())
+	db.memory.dirty.Add(r.bytes)
 	db.dirty(s, k)
 }
 
@@ -104,9 +105,9 @@ func (db *DB) apply(ev *applied) {
 	if err == errRefold {
 		st, err = t.stateAt(latest, latestSeq)
 	}
-	r := &overlaid{record: record{head: d.head, state: st, unknown: err != nil}}
+	r := overlay(record{head: d.head, state: st, unknown: err != nil})
 	r.prev.Store(d.newest.Load())
-	db.memory.dirty.Add(r.bytes() - db.trim(r))
+	db.memory.dirty.Add(r.bytes - db.trim(r))
 	d.newest.Store(r)
 	d.reached.Store(r.last) // after the record: see DB.overlay
 	db.dirty(ev.stream, ev.key)
@@ -279,7 +280,7 @@ func (db *DB) trim(r *overlaid) (bytes int64) {
 			continue
 		}
 		for q := p.prev.Load(); q != nil; q = q.prev.Load() {
-			bytes += q.bytes()
+			bytes += q.bytes
 			p.prev.Store(nil)
 		}
 		break

@@ -77,7 +77,7 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 	for i, s := range db.streams.Load().list[:len(lists)] {
 		db.fill(s, lists[i])
 	}
-	written, err := db.writeStates(ctx, db.states, position, lists)
+	written, err := db.writeStates(ctx, position, lists)
 	db.settle(lists, written)
 	if err != nil && db.states.damage.Load() != nil {
 		return db.rebuild(ctx)
@@ -135,35 +135,47 @@ func (db *DB) dueBehind(s *stream, keys []found, reached uint64) error {
 	return nil
 }
 
-// writeStates puts the newest visible records of the keys, by stream, into to. It
-// returns what it put, nothing if it failed.
-func (db *DB) writeStates(ctx context.Context, to *states, position uint64, lists [][]*key) (written []dirtyKey, err error) {
+// writeStates puts the newest visible records of the keys, by stream, into bbolt.
+// It returns what it put, nothing if it failed. A transaction takes some of them:
+// bbolt holds in memory what it changes. The position moves with the last one;
+// until then a record may be newer than it, which no reader is misled by: a key
+// with events behind the position has a record in the overlay, or is due for one.
+func (db *DB) writeStates(ctx context.Context, position uint64, lists [][]*key) (written []dirtyKey, err error) {
 	all := db.streams.Load().list
-	err = to.put(db.id, position, func(put func(*stream, string, *record) error) error {
-		for i, keys := range lists {
-			for k := range all[i].inKeyOrder(keys) {
-				r, _, _ := db.overlay(k, db.visible.Load())
-				if r == nil || r.due {
-					continue
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := put(all[i], k.Name, &r.record); err != nil {
-					return err
-				}
-				written = append(written, dirtyKey{k, r})
+	for i, keys := range lists {
+		for some := range slices.Chunk(slices.Collect(all[i].inKeyOrder(keys)), stateKeys) {
+			err := db.states.put(db.id, db.states.reached.Load(), func(put func(*stream, string, *record) error) (err error) {
+				written, err = db.putNewest(ctx, all[i], some, put, written)
+				return err
+			})
+			if err != nil {
+				return nil, fmt.Errorf("write states: %w", err)
 			}
 		}
-		if db.opt.Sync == SyncAlways {
-			return nil // what is visible is durable
-		}
-		return db.syncLog()
-	})
+	}
+	err = db.states.put(db.id, position, func(func(*stream, string, *record) error) error { return nil })
 	if err != nil {
 		return nil, fmt.Errorf("write states: %w", err)
 	}
 	return written, nil
+}
+
+// putNewest puts the newest visible records of keys, which are durable by the end.
+func (db *DB) putNewest(ctx context.Context, s *stream, keys []*key, put func(*stream, string, *record) error, written []dirtyKey) ([]dirtyKey, error) {
+	for _, k := range keys {
+		r, _, _ := db.overlay(k, db.visible.Load())
+		if r == nil || r.due {
+			continue
+		}
+		if err := put(s, k.Name, &r.record); err != nil {
+			return written, err
+		}
+		written = append(written, dirtyKey{k, r})
+	}
+	if err := ctx.Err(); err != nil || db.opt.Sync == SyncAlways { // what is visible is durable then
+		return written, err
+	}
+	return written, db.syncLog()
 }
 
 // inKeyOrder is the keys in byte order. If they are a good part of all, it is the
@@ -189,7 +201,7 @@ func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 			continue
 		}
 		for r := w.record; r != nil; r = r.prev.Load() {
-			db.memory.dirty.Add(-r.bytes())
+			db.memory.dirty.Add(-r.bytes)
 		}
 	}
 	db.mu.Lock()
@@ -204,9 +216,8 @@ func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 }
 
 const (
-	// rebuildKeys is how many keys a rebuild writes in one transaction: it
-	// holds their states in memory.
-	rebuildKeys = 1 << 14
+	// stateKeys is how many keys are written in one transaction.
+	stateKeys = 1 << 14
 
 	// fillKeys is how many states are computed under one hold of the writer's
 	// lock, or of the files, at a read of an event each.
@@ -249,7 +260,7 @@ func (db *DB) rebuildInto(ctx context.Context, beside *states) error {
 		w := keysWalk{db: db, s: s, n: fillKeys}
 		for more := true; more; {
 			err := beside.put(db.id, 0, func(put func(*stream, string, *record) error) (err error) {
-				for n := 0; n < rebuildKeys && more && err == nil; n += fillKeys {
+				for n := 0; n < stateKeys && more && err == nil; n += fillKeys {
 					more, err = w.some(func(f *files, keys []found) error { return db.rebuildKeys(f, s, keys, put) })
 				}
 				return cmp.Or(err, ctx.Err())
@@ -315,7 +326,7 @@ func (db *DB) fillOne(s *stream, k *key, due *overlaid) {
 		}
 	}
 	st, err := t.stateAt(latest, latestSeq)
-	r := &overlaid{record: record{head: k.Data.head, state: st, unknown: err != nil}}
-	db.memory.dirty.Add(r.bytes() - due.bytes())
+	r := overlay(record{head: k.Data.head, state: st, unknown: err != nil})
+	db.memory.dirty.Add(r.bytes - due.bytes)
 	k.Data.newest.Store(r)
 }

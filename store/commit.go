@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"sync"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -52,6 +53,26 @@ type group struct {
 func (g *group) add(frame []byte) {
 	g.frames = append(g.frames, frame)
 	g.size += int64(len(frame))
+}
+
+// frameBuffers are the memory of frames that are written, for the next ones.
+var frameBuffers sync.Pool
+
+// frameBuffer has room for size bytes.
+func frameBuffer(size int) []byte {
+	if b, _ := frameBuffers.Get().(*[]byte); b != nil && cap(*b) >= size {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, size)
+}
+
+// recycle gives up the group's frames. Nobody reads them any more: what is asked
+// for is in the file.
+func (g *group) recycle() {
+	for i := range g.frames {
+		frameBuffers.Put(&g.frames[i])
+	}
+	g.frames = nil
 }
 
 // commit makes a checked batch part of the log and waits until that is known.
@@ -184,6 +205,7 @@ func (db *DB) leadOpen() {
 		}
 	}
 	db.syncing = nil
+	g.recycle()
 	if next := db.open; next != nil && next.waiting {
 		next.lead <- struct{}{}
 	} else {

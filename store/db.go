@@ -132,8 +132,8 @@ func newDB(dir string, opt Options, lock *os.File) *DB {
 	return db
 }
 
-// Close makes all that was appended durable, writes a last checkpoint and gives
-// the directory free. Appends and reads after it fail with [ErrClosed]; those
+// Close makes all that was appended durable, writes a last checkpoint, compacts
+// bbolt's file if much of it is free, and gives the directory free. Appends and reads after it fail with [ErrClosed]; those
 // under way end before it returns or fail with it. The error is of what could
 // not be written: acknowledged events are in the log all the same.
 func (db *DB) Close() error {
@@ -151,7 +151,7 @@ func (db *DB) Close() error {
 	db.checkpoint.Lock()
 	defer db.checkpoint.Unlock()
 	if err == nil {
-		err = errors.Join(db.writeCheckpoint(context.Background()), db.log.Finish(db.log.end.Load()))
+		err = errors.Join(db.writeCheckpoint(context.Background()), db.states.compact(), db.log.Finish(db.log.end.Load()))
 	}
 	return errors.Join(err, db.release())
 }

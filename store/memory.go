@@ -35,7 +35,7 @@ func (db *DB) bound() int64 { return db.opt.MemoryBytes / 8 * 3 }
 // About what things take in memory: a key in the live index, its first version
 // in a log file, any version.
 const (
-	keyBytes     = 360
+	keyBytes     = 220
 	runsBytes    = 160
 	versionBytes = 32
 )

@@ -3,7 +3,9 @@ package store
 import (
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
+	"sync"
 )
 
 // Range is a range of keys in byte order: those with the prefix, from From on and
@@ -13,9 +15,15 @@ type Range struct {
 	Reverse          bool // descending
 }
 
-// scanKeys is how many states are read from bbolt in one transaction. None is
-// open while the caller has its turn.
-const scanKeys = 128
+// Keys are gone through some at a time, with the files pinned, and bbolt in one
+// transaction: nothing is held while the caller has its turn. A scan begins with
+// few, for a caller who wants no more, and goes on with more, which all processors
+// work on.
+const (
+	scanKeys     = 128
+	scanKeysMost = 1024
+	scanPart     = 64 // keys for which another processor is worth its while
+)
 
 // Scan is the states of the keys in the range that have one, in key order. Each
 // costs about what [View.Get] does, the latest ones less.
@@ -35,6 +43,7 @@ func (v *View) Scan(stream string, r Range) iter.Seq2[State, error] {
 				states, err = v.states(f, s, keys, states[:0])
 				return err
 			})
+			w.n = min(2*w.n, scanKeysMost)
 			for i := range states {
 				if !yield(states[i], nil) {
 					return
@@ -83,8 +92,32 @@ func (r *Range) past(name string) bool {
 	return r.To != "" && name >= r.To || name > r.Prefix && !strings.HasPrefix(name, r.Prefix)
 }
 
-// states appends the states of keys that have one.
+// states appends the states of keys that have one. The processors share the work.
 func (v *View) states(f *files, s *stream, keys []found, to []State) ([]State, error) {
+	parts := min(runtime.GOMAXPROCS(0), len(keys)/scanPart)
+	if parts < 2 {
+		return v.someStates(f, s, keys, to)
+	}
+	found, errs := make([][]State, parts), make([]error, parts)
+	var others sync.WaitGroup
+	for i := range parts {
+		share := keys[i*len(keys)/parts : (i+1)*len(keys)/parts]
+		if i == parts-1 {
+			found[i], errs[i] = v.someStates(f, s, share, make([]State, 0, len(share)))
+			continue
+		}
+		others.Go(func() { found[i], errs[i] = v.someStates(f, s, share, make([]State, 0, len(share))) })
+	}
+	others.Wait()
+	for i := range found {
+		if to = append(to, found[i]...); errs[i] != nil {
+			return to, errs[i]
+		}
+	}
+	return to, nil
+}
+
+func (v *View) someStates(f *files, s *stream, keys []found, to []State) ([]State, error) {
 	records := make([]record, len(keys))
 	if v.time == latest {
 		records = v.db.newestOf(s, keys, v.seq)

@@ -101,18 +101,22 @@ type record struct {
 }
 
 // overlaid is a record in the overlay. It is immutable but for prev, which leads
-// to the one before as long as that one may be asked for.
+// to the one before as long as that one may be asked for. What the next append to
+// the key looks at comes first, within a cache line.
 type overlaid struct {
+	prev  atomic.Pointer[overlaid]
+	bytes int64 // about what it takes of memory
+	due   bool  // head and state are not known yet: only its position is
 	record
-	due  bool // head and state are not known yet: only its position is
-	prev atomic.Pointer[overlaid]
 }
 
-// bytes is about what r takes of memory.
-func (r *overlaid) bytes() int64 { return overlaidBytes + int64(len(r.typ)+len(r.content)) }
+// overlay makes an overlaid of r.
+func overlay(r record) *overlaid {
+	return &overlaid{record: r, bytes: overlaidBytes + int64(len(r.typ)+len(r.content))}
+}
 
 // overlaidBytes is the size of an overlaid, and what its content is rounded up by.
-const overlaidBytes = 240
+const overlaidBytes = 208
 
 // keyState is what the engine keeps with a key of the live index. reached is the
 // position of its last event, which a record in bbolt must reach to be the latest;

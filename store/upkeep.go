@@ -247,22 +247,29 @@ func (db *DB) mergeSome() (bool, error) {
 	return true, err
 }
 
-// mergeable is the first run of at least fanout adjacent files that are of one
-// tier or below, the lowest tier first. A file's tier is how often its rows can be
-// divided by fanout; what fanout files of a tier become is of the next. So each
-// event is merged once a tier, and there are fewer than fanout files a tier.
+// mergeable is the first run of adjacent files that has fanout files of one tier
+// and else only some of lower tiers between them, the lowest tier first. A file's
+// tier is how often its rows can be divided by fanout; what fanout files of a tier
+// become is of the next. So each event is merged once a tier, and there are fewer
+// than fanout files a tier.
 func mergeable(sealed []*segment.Sealed, fanout int) (from, to int) {
 	highest := 0
 	for _, s := range sealed {
 		highest = max(highest, tier(s.Info().Rows, fanout))
 	}
 	for at := 0; at <= highest; at++ {
-		from = 0
+		n := 0
 		for i := range sealed {
-			if tier(sealed[i].Info().Rows, fanout) > at {
-				from = i + 1
-			} else if i+1-from >= fanout {
-				return from, i + 1
+			switch t := tier(sealed[i].Info().Rows, fanout); {
+			case t > at:
+				n = 0
+			case t == at:
+				if n++; n == 1 {
+					from = i
+				}
+				if n == fanout {
+					return from, i + 1
+				}
 			}
 		}
 	}

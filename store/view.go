@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/annalsdb/annals/segment"
@@ -196,10 +197,14 @@ func (v *View) Get(stream, key string) (State, bool, error) {
 func (v *View) get(s *stream, key string) (state, error) {
 	f := v.db.pin()
 	defer f.unpin()
-	var t trail
+	t := trails.Get().(*trail)
+	defer trails.Put(t)
 	t.follow(v.db, f, s, key, s.live.Get(key))
-	return v.state(&t)
+	return v.state(t)
 }
+
+// trails are kept for the next read: one takes more room than what is read.
+var trails = sync.Pool{New: func() any { return &trail{} }}
 
 // stream is the stream of that name, if the database is open and the view does not
 // reach over lost positions.

@@ -1,0 +1,189 @@
+package store
+
+import (
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// columnRows is how many rows are decoded in one go: enough for the page look-ups
+// not to count, few enough to stay in the second-level cache.
+const columnRows = 2048
+
+// Columns is the changes and deletes of a key that the view sees and that are not
+// retracted, in the stream's order, as runs of columns: History without folding,
+// for those who compute with it. fields names those wanted; none stands for all. A
+// run is valid until the next one; its texts for ever. A run has one row at least
+// and ends where the next ones stand in another file.
+//
+// Of sealed files pages are decoded straight into columns, tens of millions of
+// events a second.
+func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.Columns, error] {
+	return func(yield func(*segment.Columns, error) bool) {
+		s, err := v.stream(stream)
+		r := columnReader{view: v, s: s, name: key, into: segment.Columns{Only: fields}}
+		r.into.Only = fields
+		for more := err == nil; more; {
+			if more, err = r.some(); more && !yield(&r.into, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(nil, fmt.Errorf("columns of key %q of stream %q: %w", key, stream, err))
+		}
+	}
+}
+
+// columnReader reads a key's changes run by run.
+type columnReader struct {
+	view *View
+	s    *stream
+	name string
+	gone retracted
+	at   stamp // of the last change
+	into segment.Columns
+}
+
+// some decodes the next run; it is false when there are no others. The files are
+// pinned meanwhile only.
+func (r *columnReader) some() (bool, error) {
+	f := r.view.db.pin()
+	defer f.unpin()
+	var t trail
+	t.follow(r.view.db, f, r.s, r.name, r.s.live.Get(r.name))
+	if r.at == beginning {
+		var err error
+		if r.gone, err = t.retracted(r.view.seq); err != nil {
+			return false, err
+		}
+	}
+	ok, err := r.sealed(&t)
+	if !ok && err == nil {
+		ok, err = r.single(&t)
+	}
+	if n := r.into.Rows; ok && err == nil {
+		r.at = r.s.stamp(r.into.Time[n-1], uint64(r.into.Seq[n-1]))
+	}
+	return ok, err
+}
+
+// sealed decodes the next run out of one sealed file, if whatever else there is of
+// the key comes behind it and all of it counts.
+func (r *columnReader) sealed(t *trail) (bool, error) {
+	if len(r.gone) > 0 || r.s.Order == ByArrival && r.view.time != latest {
+		return false, nil
+	}
+	var best *part
+	from, bound := 0, stamp{math.MaxInt64, math.MaxUint64} // nothing else comes before bound
+	first := bound
+	for i := range t.files.sealed {
+		p, err := t.part(i)
+		if err != nil {
+			return false, err
+		}
+		if p == nil {
+			continue
+		}
+		n, at, ok, err := t.next(p, r.at)
+		switch {
+		case err != nil:
+			return false, err
+		case !ok:
+		case at.before(first):
+			best, from, first, bound = p, n, at, first
+		case at.before(bound):
+			bound = at
+		}
+	}
+	if best == nil || best.file.Info().Last > r.view.seq {
+		return false, nil
+	}
+	live, err := t.liveAfter(r.at)
+	if err != nil {
+		return false, err
+	}
+	if live.before(bound) {
+		bound = live
+	}
+	to, err := t.upTo(best, bound, r.view.time)
+	if err != nil || to <= from {
+		return false, err
+	}
+	return true, best.file.Columns(best.Row+uint64(from), min(to-from, columnRows), &r.into)
+}
+
+// next is the first change of p behind the stamp from: its number, and its stamp.
+func (t *trail) next(p *part, from stamp) (n int, at stamp, ok bool, err error) {
+	if n, err = t.begin(p, &p.Keyed, from); err != nil {
+		return 0, at, false, err
+	}
+	for ; n < p.Changes; n++ {
+		s, err := p.file.Stamp(p.Row + uint64(n))
+		if err != nil {
+			return 0, at, false, err
+		}
+		if at = t.s.stamp(s.Time, s.Seq); from.before(at) {
+			return n, at, true, nil
+		}
+	}
+	return 0, at, false, nil
+}
+
+// liveAfter is the stamp of the first change behind from that is in no sealed file.
+func (t *trail) liveAfter(from stamp) (first stamp, err error) {
+	first = stamp{math.MaxInt64, math.MaxUint64}
+	for run := t.runs(); run != nil; run = t.older(run) {
+		for _, v := range run.Changes.All(latest, latestSeq) {
+			if at := t.s.stamp(v.Time, v.Seq); from.before(at) {
+				if at.before(first) {
+					first = at
+				}
+				break
+			}
+		}
+	}
+	return first, nil
+}
+
+// upTo is how many changes of p come before the stamp bound and count as of event
+// time at; it may leave out some that are at bound's own time.
+func (t *trail) upTo(p *part, bound stamp, at int64) (int, error) {
+	if t.s.Order == ByArrival {
+		if bound.seq > p.Last {
+			return p.Changes, nil
+		}
+		return p.file.SearchSeq(&p.Keyed, bound.seq-1)
+	}
+	if bound.time != math.MaxInt64 {
+		at = min(at, bound.time-1)
+	}
+	if at == math.MaxInt64 {
+		return p.Changes, nil
+	}
+	return p.file.Search(&p.Keyed, at)
+}
+
+// single makes a run of the next change alone, wherever it stands.
+func (r *columnReader) single(t *trail) (bool, error) {
+	for {
+		all, err := t.after(changes, r.at, 1, r.view.time, r.view.seq)
+		if len(all) == 0 || err != nil {
+			return false, err
+		}
+		v := &all[0]
+		if r.gone.has(v.Seq) {
+			r.at = r.s.stamp(v.Time, v.Seq)
+			continue
+		}
+		if v.file != nil {
+			return true, v.file.Columns(uint64(place(v.Place).offset()), 1, &r.into)
+		}
+		row, err := t.row(v)
+		if err != nil {
+			return false, err
+		}
+		return true, r.into.Set(&segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag})
+	}
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// Columns are the changes of the history that count, wherever they stand: in
+// sealed files that overlap in time, merged or not, and in the log.
+func TestView_Columns(t *testing.T) {
+	for seed := range uint64(12) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		db := open(t, t.TempDir(), &Options{noSeal: true, Sync: SyncNever, SegmentSize: 3000, Fanout: 3})
+		for i, order := range []Order{ByTime, ByArrival} {
+			if err := db.Define(bg, Stream{Name: fmt.Sprint("s", i), Order: order}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 12 {
+			drawColumns(t, db, rnd)
+			if rnd.IntN(3) > 0 {
+				if err := db.Seal(bg); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for range 20 {
+			at := time.Unix(rnd.Int64N(140), 0)
+			views := []*View{db.Latest(), mustView(t, db, AsOf(at)), mustView(t, db, KnownAt(rnd.Uint64N(db.Latest().Seq()+1))),
+				mustView(t, db, AsOf(at), KnownAt(rnd.Uint64N(db.Latest().Seq()+1)))}
+			for _, v := range views {
+				checkColumns(t, v, fmt.Sprint("s", rnd.IntN(2)), fmt.Sprint("k", rnd.IntN(3)))
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func drawColumns(t *testing.T, db *DB, rnd *rand.Rand) {
+	t.Helper()
+	var batch Batch
+	for range 1 + rnd.IntN(60) {
+		e := Event{
+			Stream: fmt.Sprint("s", rnd.IntN(2)), Key: fmt.Sprint("k", rnd.IntN(3)),
+			Time: time.Unix(int64(db.last)/5+rnd.Int64N(10)-rnd.Int64N(2)*rnd.Int64N(60), 0).UTC(),
+		}
+		switch rnd.IntN(12) {
+		case 0:
+			e.Kind = Heartbeat
+		case 1:
+			e.Kind = Delete
+		default:
+			e.Fields = Fields{Int64("n", rnd.Int64()), String("s", fmt.Sprint(rnd.IntN(5)))}[rnd.IntN(2):]
+			if rnd.IntN(9) == 0 {
+				e.Fields = append(e.Fields, Null("z"), Float64("f", rnd.Float64()))
+			}
+		}
+		batch.Events = append(batch.Events, e)
+	}
+	r, err := db.Append(bg, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rnd.IntN(4) == 0 {
+		e := batch.Events[rnd.IntN(len(batch.Events))]
+		for i := range batch.Events {
+			if b := &batch.Events[i]; b.Stream == e.Stream && b.Key == e.Key {
+				e.Retracts = r.First + uint64(i)
+			}
+		}
+		if _, err := db.Append(bg, Batch{Events: []Event{{Stream: e.Stream, Key: e.Key, Kind: Retraction, Retracts: e.Retracts}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func checkColumns(t *testing.T, v *View, stream, key string) {
+	t.Helper()
+	var want []Event
+	for step, err := range v.History(stream, key) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step.Event.Kind <= Delete && step.RetractedBy == 0 {
+			want = append(want, step.Event)
+		}
+	}
+	n := 0
+	for c, err := range v.Columns(stream, key) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.Rows {
+			if n == len(want) {
+				t.Errorf("more than %d rows", n)
+				return
+			}
+			checkColumn(t, c, i, &want[n])
+			n++
+		}
+	}
+	if n != len(want) {
+		t.Errorf("%d rows, the history has %d", n, len(want))
+	}
+}
+
+func checkColumn(t *testing.T, c *segment.Columns, i int, want *Event) {
+	t.Helper()
+	st := c.Stamp(i)
+	fields := 0
+	for j := range c.Fields {
+		f := &c.Fields[j]
+		for at, row := range f.Rows {
+			if int(row) != i {
+				continue
+			}
+			fields++
+			v, _ := want.Fields.Get(f.Name)
+			got := segment.NullOf()
+			switch f.Kind {
+			case Int64Value:
+				got = segment.Int64Of(f.Ints[at])
+			case Float64Value:
+				got = segment.Float64Of(f.Floats[at])
+			case StringValue:
+				got = segment.StringOf(f.Texts[at])
+			}
+			if !got.Equal(v) {
+				t.Errorf("field %q of event %d is %v, want %v", f.Name, want.Seq, got, v)
+			}
+		}
+	}
+	if st.Seq != want.Seq || st.Kind != want.Kind || st.Time != want.Time.UnixNano() || c.Recorded[i] != want.Recorded.UnixNano() ||
+		uint64(c.Version[i]) != want.Version || fields != len(want.Fields) {
+		t.Errorf("row %+v, version %d, with %d fields is not event %+v", st, c.Version[i], fields, want)
+	}
+}
