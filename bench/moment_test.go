@@ -91,7 +91,8 @@ func BenchmarkStatesAt(b *testing.B) {
 }
 
 // The whole history of the most frequent of the zipf keys, which has 13 % of
-// -events events, or of a random one, beside a bbolt cursor.
+// -events events, or of a random one: as transitions with the state before and
+// after each, as columns, and by a bbolt cursor.
 //
 //	go test ./bench -run '^$' -bench History -benchtime 3s
 //	go test ./bench -run '^$' -bench History/of=.*/key=hot -benchtime 5x -events 10000000 -dir /tmp -timeout 0
@@ -99,22 +100,30 @@ func BenchmarkHistory(b *testing.B) {
 	for _, which := range []string{"hot", "random"} {
 		eachSide(b, "/key="+which, func(b *testing.B, of int) {
 			s, l, memory := ready(b, of, "zipf-100k")
-			l.checkHistory(b, s, 0)
-			memory.forget()
-			rnd := rand.New(rand.NewPCG(11, 11))
-			key, n, sum := l.keys[0], 0, 0.0
-			b.ReportAllocs()
-			for b.Loop() {
-				if which == "random" {
-					key = l.keys[rnd.IntN(len(l.keys))]
-				}
-				if err := s.history(key, func(r reading) { n, sum = n+1, sum+r.value }); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(n)/float64(b.N), "events/op")
-			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
-			memory.report(b)
+			histories(b, s, l, memory, which)
+		})
+		b.Run("of=annals-columns/key="+which, func(b *testing.B) {
+			s, l, memory := ready(b, 0, "zipf-100k")
+			histories(b, columnar{s.(*annals)}, l, memory, which)
 		})
 	}
+}
+
+func histories(b *testing.B, s side, l *load, memory *resident, which string) {
+	l.checkHistory(b, s, 0)
+	memory.forget()
+	rnd := rand.New(rand.NewPCG(11, 11))
+	key, n, sum := l.keys[0], 0, 0.0
+	b.ReportAllocs()
+	for b.Loop() {
+		if which == "random" {
+			key = l.keys[rnd.IntN(len(l.keys))]
+		}
+		if err := s.history(key, func(r reading) { n, sum = n+1, sum+r.value }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n)/float64(b.N), "events/op")
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+	memory.report(b)
 }

@@ -140,6 +140,36 @@ func (a *annals) history(key string, visit func(r reading)) error {
 
 func (a *annals) Close() error { return a.db.Close() }
 
+// columnar is our side with histories read as columns.
+type columnar struct{ *annals }
+
+func (a columnar) history(key string, visit func(r reading)) error {
+	for c, err := range a.db.Latest().Columns(stream, key) {
+		if err != nil {
+			return err
+		}
+		var value, voltage []float64
+		var count []int64
+		var status []string
+		for i := range c.Fields {
+			switch f := &c.Fields[i]; f.Name {
+			case "value":
+				value = f.Floats
+			case "voltage":
+				voltage = f.Floats
+			case "count":
+				count = f.Ints
+			case "status":
+				status = f.Texts
+			}
+		}
+		for i := range c.Rows {
+			visit(reading{nanos: c.Time[i], typ: c.Types[i], status: status[i], value: value[i], voltage: voltage[i], count: count[i]})
+		}
+	}
+	return nil
+}
+
 // readingOf is the reading that fields say, which have the order of newSample.
 func readingOf(typ string, t time.Time, fields store.Fields) reading {
 	if len(fields) != 4 {

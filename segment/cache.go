@@ -106,12 +106,14 @@ func (c *Cache) remove(i int) {
 
 // drop lets go of the pages of a file that is closed. Nothing of it is added
 // any more.
-func (c *Cache) drop(s *Sealed) {
+func (c *Cache) drop(pages []atomic.Pointer[page]) {
+	for i := range pages {
+		pages[i].Store(nil)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := len(c.ring) - 1; i >= 0; i-- {
-		if p := c.ring[i]; p.owner == s {
-			p.slot.CompareAndSwap(p, nil)
+		if p := c.ring[i]; p.slot.Load() != p {
 			c.remove(i)
 		}
 	}

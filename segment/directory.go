@@ -70,7 +70,7 @@ var rowColumns = [firstField]sideColumn{
 	{"shape", intPages}, {"type", textPages}, {"id", textPages}, {"ref", intPages},
 }
 
-// place is where a page stands. No page has no bytes.
+// pagePlace is where a page stands. No page has no bytes.
 type pagePlace struct {
 	offset int64
 	length uint32 // with its checksum
@@ -133,31 +133,11 @@ func (d *directory) slot(t *table, b, col int) int {
 	return -1
 }
 
-// rows is the number of rows of block b.
+// blockLen is the number of rows of block b.
 func (t *table) blockLen(b int) int { return int(t.blocks[b+1].row - t.blocks[b].row) }
 
+// len is the number of blocks.
 func (t *table) len() int { return len(t.blocks) - 1 }
-
-// find is the block that holds row.
-func (t *table) find(row uint64) int {
-	i, found := slices.BinarySearchFunc(t.blocks[:t.len()], row, func(b block, row uint64) int {
-		return compareUint(b.row, row)
-	})
-	if found {
-		return i
-	}
-	return i - 1
-}
-
-func compareUint(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
 
 // lastFence is the last block whose fence is at most v, -1 if there is none.
 func (t *table) lastFence(v int64) int {

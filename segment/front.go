@@ -53,7 +53,10 @@ func (e *textEncoder) appendFront(dst []byte) []byte {
 		groups = append(groups, s[same:]...)
 	}
 	dst = binary.AppendUvarint(append(dst, textFront), uint64(len(e.texts)))
-	return append(e.appendNested(dst, e.ends), groups...)
+	// A search jumps among the groups, so their places are not differences.
+	e.page = appendPlainInts(e.page[:0], e.ends, fit(e.ends, 0, e.ends[len(e.ends)-1]))
+	dst = append(binary.AppendUvarint(dst, uint64(len(e.page))), e.page...)
+	return append(dst, groups...)
 }
 
 // openFront checks that there is a place for each group and that these rise,

@@ -17,6 +17,7 @@ type Columns struct {
 	Recorded []int64
 	Version  []int64
 	Flags    []int64 // kind and unchanged, see [Stamp]
+	Types    []string
 	Fields   []FieldColumn
 
 	part vector
@@ -72,6 +73,7 @@ func (c *Columns) reset(d *directory, n int) {
 	for _, v := range [...]*[]int64{&c.Seq, &c.Time, &c.Recorded, &c.Version, &c.Flags} {
 		*v = slices.Grow((*v)[:0], n)
 	}
+	c.Types = slices.Grow(c.Types[:0], n)
 	c.mine = c.mine[:0]
 	for i, f := range d.fields {
 		if c.Only == nil || slices.Contains(c.Only, f.name) {
@@ -97,6 +99,10 @@ func (s *Sealed) someColumns(d *directory, b, from, to, done int, into *Columns)
 		}
 		*c.v = append(*c.v, into.part.ints...)
 	}
+	if err := s.part(d, colType, b, from, to, &into.part); err != nil {
+		return err
+	}
+	into.Types = into.part.texts.appendTo(into.Types)
 	for i, col := range into.mine {
 		f := &into.Fields[i]
 		if f.Kind == NullValue {
@@ -128,9 +134,17 @@ func (f *FieldColumn) add(v *vector, n, done int) {
 	}
 	f.Ints = append(f.Ints, v.ints...)
 	f.Floats = append(f.Floats, v.floats...)
-	for _, c := range v.texts.codes {
-		f.Texts = append(f.Texts, v.texts.dict[c])
+	f.Texts = v.texts.appendTo(f.Texts)
+}
+
+// appendTo appends the values.
+func (t *texts) appendTo(dst []string) []string {
+	n := len(dst)
+	dst = slices.Grow(dst, len(t.codes))[:n+len(t.codes)]
+	for i, c := range t.codes {
+		dst[n+i] = t.dict[c]
 	}
+	return dst
 }
 
 // nulls appends the rows whose shape has the null field col.
@@ -179,6 +193,7 @@ func (c *Columns) Set(r *SealedRow) error {
 	c.Rows = 1
 	c.Seq, c.Time, c.Recorded = append(c.Seq[:0], int64(r.Seq)), append(c.Time[:0], r.Time), append(c.Recorded[:0], r.Recorded)
 	c.Version, c.Flags = append(c.Version[:0], int64(r.Version)), append(c.Flags[:0], flags)
+	c.Types = append(c.Types[:0], r.Type)
 	c.Fields = c.Fields[:0]
 	for _, f := range fields {
 		if c.Only != nil && !slices.Contains(c.Only, f.Name) {

@@ -138,7 +138,7 @@ func BenchmarkSealedMiss(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var bytes int64
 	for b.Loop() {
-		slot := d.slot(&d.tables[rowTable], rng.IntN(s.blocks()-1), colSeq)
+		slot := d.slot(&d.tables[rowTable], rng.IntN(d.tables[rowTable].len()-1), colSeq)
 		if _, err := s.load(d, slot, blockRows); err != nil {
 			b.Fatal(err)
 		}

@@ -185,6 +185,8 @@ func TestSealed_ForgedBytes(t *testing.T) {
 }
 
 // A file of arbitrary bytes is refused or read, and never a panic.
+//
+//	go test ./segment -run xxx -fuzz OpenSealed -fuzzminimizetime 1x
 func FuzzOpenSealed(f *testing.F) {
 	name, good := sealedInMemory(f, 60)
 	f.Add(good)

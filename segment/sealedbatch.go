@@ -36,10 +36,10 @@ func (s *Sealed) batch(d *directory, at batchPlace) (first, last uint64, recorde
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	first, last, recorded = uint64(p.ints.at(at.i)), s.info.Last, r.ints.at(at.i)
+	first, last, recorded = uint64(p.int(at.i)), s.info.Last, r.int(at.i)
 	switch {
 	case at.i+1 < p.ints.len():
-		last = uint64(p.ints.at(at.i+1)) - 1
+		last = uint64(p.int(at.i+1)) - 1
 	case at.b+1 < t.len():
 		last = uint64(t.ints[at.b+1]) - 1
 	}
@@ -78,7 +78,7 @@ func (s *Sealed) recorded(d *directory, seq uint64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.ints.at(at.i), nil
+	return p.int(at.i), nil
 }
 
 // RecordedBy is the last position of this file that was recorded at or before t,
@@ -96,7 +96,7 @@ func (s *Sealed) RecordedBy(t int64) (last uint64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if p.ints.at(0) <= t {
+		if p.int(0) <= t {
 			lo = mid + 1
 		} else {
 			hi = mid

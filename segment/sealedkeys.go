@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -21,7 +22,7 @@ func (s *Sealed) mayHave(d *directory, table int, entry uint32) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return filterHas(p.raw[i%perPage*filterBlock:][:filterBlock], probes), nil
+	return filterHas(p.data[i%perPage*filterBlock:][:filterBlock], probes), nil
 }
 
 // stream is the index of a stream in the summary, -1 if it is not there.
@@ -30,7 +31,7 @@ func (s *Sealed) stream(number uint32) int {
 		return i
 	}
 	i, ok := slices.BinarySearchFunc(s.info.Streams, number, func(s SealedStream, n uint32) int {
-		return compareUint(uint64(s.Def.Number), uint64(n))
+		return cmp.Compare(s.Def.Number, n)
 	})
 	if !ok {
 		return -1
@@ -101,7 +102,7 @@ func (s *Sealed) keyAt(d *directory, b, i int) (k Keyed, err error) {
 		if err != nil {
 			return k, err
 		}
-		v[col] = p.ints.at(i)
+		v[col] = p.int(i)
 	}
 	k = Keyed{Stream: uint32(v[keyStream]), Row: uint64(v[keyRow]), Changes: int(v[keyChanges]), Beats: int(v[keyBeats]),
 		Retractions: int(v[keyRetractions]), Last: uint64(v[keyLast]), Base: uint64(v[keyBase])}
@@ -118,7 +119,7 @@ func (s *Sealed) keyName(d *directory, b, i int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return p.texts.at(i), nil
+	return p.text(i), nil
 }
 
 // ownerOf is the place of the key that has row.

@@ -22,7 +22,7 @@ func (s *Sealed) ID(stream uint32, id string) (row uint64, key Keyed, ok bool, e
 		}
 		n := hashes.ints.len()
 		i := hashes.ints.below(hash)
-		for ; i < n && hashes.ints.at(i) == hash; i++ {
+		for ; i < n && hashes.int(i) == hash; i++ {
 			if row, key, ok, err = s.hasID(d, b, i, stream, id); ok || err != nil {
 				return row, key, ok, err
 			}
@@ -37,7 +37,7 @@ func (s *Sealed) hasID(d *directory, b, i int, stream uint32, id string) (row ui
 	if err != nil {
 		return 0, key, false, err
 	}
-	row = uint64(rows.ints.at(i))
+	row = uint64(rows.int(i))
 	if row >= s.info.Rows {
 		return 0, key, false, s.corrupt(d.places[d.slot(&d.tables[idTable], b, 1)].offset, "an ID has a row that is not there")
 	}
@@ -46,7 +46,7 @@ func (s *Sealed) hasID(d *directory, b, i int, stream uint32, id string) (row ui
 		return 0, key, false, err
 	}
 	j, has := p.find(int(row % blockRows))
-	if !has || p.texts.at(j) != id {
+	if !has || p.text(j) != id {
 		return 0, key, false, nil
 	}
 	key, err = s.KeyOf(row)
@@ -70,14 +70,14 @@ func (s *Sealed) StateAt(k *Keyed, row uint64) (at uint64, content string, ok bo
 		return 0, "", false, err
 	}
 	i := rows.ints.below(int64(min(row, s.info.Rows))+1) - 1
-	if i < 0 || uint64(rows.ints.at(i)) < k.Row {
+	if i < 0 || uint64(rows.int(i)) < k.Row {
 		return 0, "", false, nil
 	}
 	p, err := s.must(d, stateTable, b, 1)
 	if err != nil {
 		return 0, "", false, err
 	}
-	return uint64(rows.ints.at(i)), p.texts.at(i), true, nil
+	return uint64(rows.int(i)), p.text(i), true, nil
 }
 
 // Posting is the bitmap of the rows in which column col has the text value, if
@@ -101,13 +101,13 @@ func (s *Sealed) Posting(col int, value string) (bitmap []byte, ok bool, err err
 	if err != nil {
 		return nil, false, err
 	}
-	i := sort.Search(cols.ints.len(), func(i int) bool { return !less(cols.ints.at(i), values.texts.at(i)) }) - 1
-	if i < 0 || cols.ints.at(i) != int64(col) || values.texts.at(i) != value {
+	i := sort.Search(cols.ints.len(), func(i int) bool { return !less(cols.int(i), values.text(i)) }) - 1
+	if i < 0 || cols.int(i) != int64(col) || values.text(i) != value {
 		return nil, false, nil
 	}
 	p, err := s.must(d, postingTable, b, 2)
 	if err != nil {
 		return nil, false, err
 	}
-	return view(p.texts.at(i)), true, nil
+	return view(p.text(i)), true, nil
 }

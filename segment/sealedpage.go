@@ -45,21 +45,103 @@ const pageHead = 4
 
 var errSparse = errors.New("list of the rows with a value is malformed")
 
-// page is a page in memory. What is needed for a look at one value stands first.
+// page is a page in memory. It takes two lines of memory, and the first one has all
+// that most looks at one value need: a random row is a look at a dozen pages that
+// are in no near cache.
 type page struct {
 	used     atomic.Uint32 // since the cache's hand came by
 	kind     pageKind
 	relative bool
+	quick    bool      // value i is that of the numbers packed in the next four
+	bits     uint8     // or their code in dict; see packed
+	data     []byte    // of a filter: all of it
+	base     int64     //
+	step     uint64    //
 	sparse   *presence // nil: every row has a value
-	ints     intPage
-	floats   *floatPage
-	texts    *textPage
-	raw      []byte
-	zones    []zone
+	ints     *intPage  // this and what follows is there as the kind says
 
-	size  int64
-	owner *Sealed
-	slot  *atomic.Pointer[page]
+	floats *floatPage
+	texts  *textPage
+	dict   []string // of a quick page of texts
+	zones  *[]zone
+	size   int64
+	slot   *atomic.Pointer[page]
+}
+
+// number is value i of the packed numbers of a quick page.
+func (p *page) number(i int) int64 {
+	if p.bits == 0 {
+		return p.base
+	}
+	bit := uint(i) * uint(p.bits)
+	u := binary.LittleEndian.Uint64(p.data[bit>>3:]) >> (bit & 7)
+	return p.base + int64(u&(1<<p.bits-1)*p.step)
+}
+
+// int is value i of a page of ints.
+func (p *page) int(i int) int64 {
+	if p.quick {
+		return p.number(i)
+	}
+	return p.ints.at(i)
+}
+
+// slice decodes the len(dst) values of a page of ints from value from on.
+func (p *page) slice(dst []int64, from int) {
+	if p.quick {
+		q := packed{data: p.data, base: p.base, step: p.step, n: from + len(dst), bits: p.bits}
+		q.slice(dst, from)
+		return
+	}
+	p.ints.slice(dst, from)
+}
+
+// float is value i of a page of floats.
+func (p *page) float(i int) float64 {
+	f := p.floats
+	if !p.quick {
+		return f.at(i)
+	}
+	if len(f.places) > 0 {
+		if k := f.lower(i); 2*k < len(f.places) && f.place(k) == i {
+			return f.exception(k)
+		}
+	}
+	return f.decimal.decode(p.number(i))
+}
+
+// text is value i of a page of texts. It is valid for ever.
+func (p *page) text(i int) string {
+	if p.quick {
+		if code := uint64(p.number(i)); code < uint64(len(p.dict)) {
+			return p.dict[code]
+		}
+		return ""
+	}
+	return p.texts.at(i)
+}
+
+// quicken copies the numbers of ints, if they are packed and all of them fit.
+func (p *page) quicken(ints *intPage) {
+	if ints.encoding == intPacked && ints.patches.n() == 0 {
+		m := &ints.main
+		p.quick, p.bits, p.data, p.base, p.step = true, m.bits, m.data, m.base, m.step
+	}
+}
+
+// quickWords is how many words of a dictionary are kept as strings.
+const quickWords = 256
+
+// quickenTexts does it for the codes of a small dictionary.
+func (p *page) quickenTexts(t *textPage) {
+	n := t.ends.len()
+	if t.encoding != textDictionary || n > quickWords {
+		return
+	}
+	if p.quicken(&t.ints); p.quick {
+		p.dict = cutAll(make([]string, 0, n), t.heap, &t.ends, 0, n)
+		p.size += int64(n) * int64(unsafe.Sizeof(""))
+	}
 }
 
 // presence is the rows of a page that have a value.
@@ -198,7 +280,7 @@ func openPage(payload []byte, kind pageKind, n int) (*page, error) {
 		return nil, errPageShort
 	}
 	if kind == rawPages || kind == zonePages {
-		p.raw = payload[1:]
+		p.data = payload[1:]
 		return p, nil
 	}
 	how := payload[0]
@@ -222,18 +304,25 @@ func (p *page) openValues(b []byte, n int) (err error) {
 	var have int
 	switch p.kind {
 	case intPages:
-		p.ints, err = openInts(b)
-		have = p.ints.len()
+		var ints intPage
+		ints, err = openInts(b)
+		p.ints, have = &ints, ints.len()
+		p.quicken(p.ints)
+		p.size += int64(unsafe.Sizeof(ints))
 	case floatPages:
 		var f floatPage
 		f, err = openFloats(b)
 		p.floats, have = &f, f.len()
+		if f.encoding == floatDecimal {
+			p.quicken(&f.ints)
+		}
 		p.size += int64(unsafe.Sizeof(f))
 	case textPages:
 		var t textPage
 		if t, err = openTexts(b); err == nil {
 			p.size += int64(t.memory())
 			have = t.len()
+			p.quickenTexts(&t)
 		}
 		p.texts = &t
 		p.size += int64(unsafe.Sizeof(t))

@@ -135,8 +135,8 @@ func (s *Sealed) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.cache.drop(s)
 	if d := s.directory.Load(); d != nil {
+		s.cache.drop(d.pages)
 		s.cache.pin(-d.size)
 	}
 	return s.file.Close()
@@ -274,7 +274,7 @@ func (s *Sealed) fetch(d *directory, slot, n int) (*page, error) {
 		return nil, err
 	}
 	p.used.Store(1)
-	p.owner, p.slot = s, &d.pages[slot]
+	p.slot = &d.pages[slot]
 	if d.pages[slot].CompareAndSwap(nil, p) {
 		s.cache.add(p)
 	}
@@ -293,13 +293,15 @@ func (s *Sealed) load(d *directory, slot, n int) (*page, error) {
 	}
 	p, err := openPage(b, kind, n)
 	if err == nil && kind == zonePages {
-		p.zones, err = d.parseZones(b[1:], int(d.columns[slot]))
-		p.size += int64(len(p.zones)) * int64(zoneSize)
+		var zones []zone
+		zones, err = d.parseZones(b[1:], int(d.columns[slot]))
+		p.zones = &zones
+		p.size += int64(len(zones)) * int64(zoneSize)
 	}
 	if err == nil && p.sparse != nil && (slot >= d.rowPages || d.columns[slot] < colID) {
 		err = errSparse // these have a value in every row
 	}
-	if err == nil && kind == rawPages && len(p.raw) != n*filterBlock {
+	if err == nil && kind == rawPages && len(p.data) != n*filterBlock {
 		err = errPageRows
 	}
 	if err != nil {

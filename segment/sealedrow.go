@@ -33,6 +33,8 @@ type point struct {
 	d     *directory
 	b, i  int
 	shape []int
+
+	touched uint
 }
 
 // headColumns are the columns of every row, in the order in which they are in
@@ -43,23 +45,28 @@ const headColumns = colType + 1
 // mostly others than the row's.
 const touchMost = 24
 
-// touch looks at the pages of a block, if they are in memory, before any of them
-// is needed: these reads do not depend on each other, so the processor waits for
-// all of them at once and not for one after the other.
-func (d *directory) touch(slot, end int) (n int) {
-	for i := slot; i < min(end, slot+touchMost); i++ {
-		if p := d.pages[i].Load(); p != nil {
-			n += p.ints.n
+// touch looks at the values of row i in the pages of a block, if they are in
+// memory, before any of them is needed. These reads do not depend on each other,
+// so the processor waits for all of them at once and not for one after the other.
+// The sum keeps the compiler from leaving them out.
+func (d *directory) touch(slot, end, i int) (sum uint) {
+	for at := range d.pages[slot:min(end, slot+touchMost)] {
+		p := d.pages[slot+at].Load()
+		if p == nil {
+			continue
+		}
+		if byte := uint(i) * uint(p.bits) >> 3; byte < uint(len(p.data)) {
+			sum += uint(p.data[byte])
 		}
 	}
-	return n
+	return sum
 }
 
 // head reads what every row has.
 func (p *point) head(r *SealedRow, k *Keyed, row uint64) error {
 	t := &p.d.tables[rowTable]
 	slot, n := int(t.blocks[p.b].slot), t.blockLen(p.b)
-	p.d.touch(slot, int(t.blocks[p.b+1].slot))
+	p.touched = p.d.touch(slot, int(t.blocks[p.b+1].slot), p.i)
 	var pages [headColumns]*page
 	for col := range pages {
 		var err error
@@ -69,7 +76,7 @@ func (p *point) head(r *SealedRow, k *Keyed, row uint64) error {
 	}
 	var v [colShape + 1]int64
 	for col := range v {
-		v[col] = pages[col].ints.at(p.i)
+		v[col] = pages[col].int(p.i)
 	}
 	r.Seq, r.Time = uint64(v[colSeq]), v[colTime]
 	if pages[colTime].relative {
@@ -78,7 +85,7 @@ func (p *point) head(r *SealedRow, k *Keyed, row uint64) error {
 	r.Stream, r.Key = k.Stream, k.Name
 	r.Version = uint64(v[colVersion]) + k.Base + (row - k.Row)
 	r.Kind, r.Unchanged = Kind(v[colFlags]&kindBits), v[colFlags]&flagsUnchanged != 0
-	r.Type = pages[colType].texts.at(p.i)
+	r.Type = pages[colType].text(p.i)
 	if r.Kind > Retraction || uint64(v[colShape]) >= uint64(len(p.d.shapes)) {
 		return p.bad(colShape, "kind or shape of a row is none")
 	}
@@ -94,7 +101,7 @@ func (p *point) rest(r *SealedRow) error {
 	}
 	if id != nil {
 		if j, ok := id.find(p.i); ok {
-			r.ID = id.texts.at(j)
+			r.ID = id.text(j)
 		}
 	}
 	ref, err := p.s.may(p.d, p.b, colRef)
@@ -103,7 +110,7 @@ func (p *point) rest(r *SealedRow) error {
 	}
 	if ref != nil {
 		if j, ok := ref.find(p.i); ok {
-			r.Ref = uint64(ref.ints.at(j))
+			r.Ref = uint64(ref.int(j))
 		}
 	}
 	if r.Seq < p.s.info.First || r.Seq > p.s.info.Last {
@@ -152,12 +159,12 @@ func (p *page) value(i int, o *Value) bool {
 	}
 	switch p.kind {
 	case intPages:
-		o.bits = uint64(p.ints.at(j))
+		o.bits = uint64(p.int(j))
 		return o.kind != BoolValue || o.bits <= 1
 	case floatPages:
-		o.bits = math.Float64bits(p.floats.at(j))
+		o.bits = math.Float64bits(p.float(j))
 	default:
-		o.text = p.texts.at(j)
+		o.text = p.text(j)
 	}
 	return true
 }

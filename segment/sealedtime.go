@@ -11,6 +11,8 @@ type timeline struct {
 	block  int // loaded, -1 for none
 	seq    *page
 	values *page
+
+	touched uint
 }
 
 // at is the time, or the position, of a row.
@@ -21,9 +23,9 @@ func (l *timeline) at(row uint64) (int64, error) {
 		}
 	}
 	i := int(row % blockRows)
-	v := l.values.ints.at(i)
+	v := l.values.int(i)
 	if l.values.relative {
-		v += l.d.clock.at(uint64(l.seq.ints.at(i)))
+		v += l.d.clock.at(uint64(l.seq.int(i)))
 	}
 	return v, nil
 }
@@ -64,9 +66,13 @@ func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
 		}
 	}
 	l := timeline{s: s, d: d, col: col, block: -1}
-	for lo < hi {
+	if lo/blockRows == (hi-1)/blockRows && lo < hi { // a row of that block is read next
+		blocks := d.tables[rowTable].blocks[lo/blockRows:]
+		l.touched = d.touch(int(blocks[0].slot), int(blocks[1].slot), int(lo%blockRows))
+	}
+	for hi-lo > spanRows || lo < hi && lo/blockRows != (hi-1)/blockRows {
 		mid := (lo + hi) / 2
-		if hi-lo > 2*restart {
+		if hi-lo > spanRows {
 			mid &^= restart - 1 // where a page of differences is read at once
 		}
 		at, err := l.at(mid)
@@ -79,7 +85,45 @@ func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
 			hi = mid
 		}
 	}
-	return int(lo - k.Row), nil
+	n, err := l.upTo(lo, hi, v)
+	return int(lo-k.Row) + n, err
+}
+
+// spanRows is from how few rows on a search decodes them all: that costs less than
+// the last few looks at single values.
+const spanRows = 128
+
+// upTo is the number of the rows from lo to hi, of one block and at most spanRows,
+// whose value is at most v.
+func (l *timeline) upTo(lo, hi uint64, v int64) (int, error) {
+	if lo == hi {
+		return 0, nil
+	}
+	if b := int(lo / blockRows); b != l.block {
+		if err := l.load(b); err != nil {
+			return 0, err
+		}
+	}
+	var space, seqs [spanRows]int64
+	values := space[:hi-lo]
+	l.values.slice(values, int(lo%blockRows))
+	if l.values.relative {
+		l.seq.slice(seqs[:len(values)], int(lo%blockRows))
+	}
+	i, j := 0, len(values)
+	for i < j {
+		mid := (i + j) / 2
+		at := values[mid]
+		if l.values.relative {
+			at += l.d.clock.at(uint64(seqs[mid]))
+		}
+		if at <= v {
+			i = mid + 1
+		} else {
+			j = mid
+		}
+	}
+	return i, nil
 }
 
 // narrow is the part of the rows from lo to hi, all of one key, in which the
@@ -118,12 +162,12 @@ func (s *Sealed) Stamp(row uint64) (st Stamp, err error) {
 			return st, err
 		}
 	}
-	st.Seq = uint64(p[colSeq].ints.at(i))
-	st.Time = p[colTime].ints.at(i)
+	st.Seq = uint64(p[colSeq].int(i))
+	st.Time = p[colTime].int(i)
 	if p[colTime].relative {
 		st.Time += d.clock.at(st.Seq)
 	}
-	st.setFlags(p[colFlags].ints.at(i))
+	st.setFlags(p[colFlags].int(i))
 	return st, nil
 }
 

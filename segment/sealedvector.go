@@ -97,9 +97,6 @@ func (s *Sealed) addVersions(d *directory, row uint64, v []int64) error {
 	return nil
 }
 
-// blocks is the number of blocks of rows.
-func (s *Sealed) blocks() int { return int((s.info.Rows + blockRows - 1) / blockRows) }
-
 // blockLen is the number of rows in a block.
 func (s *Sealed) blockLen(block int) int {
 	return int(min(blockRows, s.info.Rows-uint64(block)*blockRows))

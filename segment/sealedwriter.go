@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -180,7 +181,7 @@ func (w *sealedWriter) shape(cols []int) int {
 // key announces a key, before the block in which its rows begin and in order.
 func (w *sealedWriter) key(k keyEntry) {
 	stream, ok := slices.BinarySearchFunc(w.info.Streams, k.stream, func(s SealedStream, n uint32) int {
-		return compareUint(uint64(s.Def.Number), uint64(n))
+		return cmp.Compare(s.Def.Number, n)
 	})
 	end := k.end()
 	if !ok || k.row != w.announced || end == k.row {

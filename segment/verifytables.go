@@ -78,7 +78,7 @@ func (v *verifier) pair(table, b int) (first, second *intPage, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &p.ints, &q.ints, nil
+	return p.ints, q.ints, nil
 }
 
 // batches checks that positions and commit times rise.

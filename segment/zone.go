@@ -164,7 +164,7 @@ func (s *Sealed) zonesOf(col int) ([]zone, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.zones, nil
+	return *p.zones, nil
 }
 
 // zoneOf is the statistics of values of a kind.

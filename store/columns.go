@@ -8,9 +8,9 @@ import (
 	"github.com/annalsdb/annals/segment"
 )
 
-// columnRows is how many rows are decoded in one go: enough for the page look-ups
-// not to count, few enough to stay in the second-level cache.
-const columnRows = 2048
+// columnRows is how many rows are decoded in one go: enough for the search of
+// where they end not to count, few enough to stay in the second-level cache.
+const columnRows = 8192
 
 // Columns is the changes and deletes of a key that the view sees and that are not
 // retracted, in the stream's order, as runs of columns: History without folding,
@@ -44,6 +44,17 @@ type columnReader struct {
 	gone retracted
 	at   stamp // of the last change
 	into segment.Columns
+
+	// What was found in the sealed files, as long as they are the current ones.
+	trail trail
+	heads []partHead
+}
+
+// partHead is the first change behind the last one in a sealed file.
+type partHead struct {
+	part *part // nil: there is none
+	n    int   // of the part's changes
+	at   stamp
 }
 
 // some decodes the next run; it is false when there are no others. The files are
@@ -51,17 +62,20 @@ type columnReader struct {
 func (r *columnReader) some() (bool, error) {
 	f := r.view.db.pin()
 	defer f.unpin()
-	var t trail
-	t.follow(r.view.db, f, r.s, r.name, r.s.live.Get(r.name))
+	t := &r.trail
+	if t.files != f {
+		t.follow(r.view.db, f, r.s, r.name, r.s.live.Get(r.name))
+		r.heads = nil
+	}
 	if r.at == beginning {
 		var err error
 		if r.gone, err = t.retracted(r.view.seq); err != nil {
 			return false, err
 		}
 	}
-	ok, err := r.sealed(&t)
+	ok, err := r.sealed(t)
 	if !ok && err == nil {
-		ok, err = r.single(&t)
+		ok, err = r.single(t)
 	}
 	if n := r.into.Rows; ok && err == nil {
 		r.at = r.s.stamp(r.into.Time[n-1], uint64(r.into.Seq[n-1]))
@@ -75,28 +89,21 @@ func (r *columnReader) sealed(t *trail) (bool, error) {
 	if len(r.gone) > 0 || r.s.Order == ByArrival && r.view.time != latest {
 		return false, nil
 	}
-	var best *part
-	from, bound := 0, stamp{math.MaxInt64, math.MaxUint64} // nothing else comes before bound
-	first := bound
-	for i := range t.files.sealed {
-		p, err := t.part(i)
-		if err != nil {
-			return false, err
-		}
-		if p == nil {
-			continue
-		}
-		n, at, ok, err := t.next(p, r.at)
+	if err := r.moveHeads(t); err != nil {
+		return false, err
+	}
+	first := partHead{at: stamp{math.MaxInt64, math.MaxUint64}}
+	bound := first.at // nothing else comes before it
+	for _, h := range r.heads {
 		switch {
-		case err != nil:
-			return false, err
-		case !ok:
-		case at.before(first):
-			best, from, first, bound = p, n, at, first
-		case at.before(bound):
-			bound = at
+		case h.part == nil:
+		case h.at.before(first.at):
+			first, bound = h, first.at
+		case h.at.before(bound):
+			bound = h.at
 		}
 	}
+	best, from := first.part, first.n
 	if best == nil || best.file.Info().Last > r.view.seq {
 		return false, nil
 	}
@@ -112,6 +119,34 @@ func (r *columnReader) sealed(t *trail) (bool, error) {
 		return false, err
 	}
 	return true, best.file.Columns(best.Row+uint64(from), min(to-from, columnRows), &r.into)
+}
+
+// moveHeads finds the first change behind the last one in each sealed file.
+func (r *columnReader) moveHeads(t *trail) error {
+	if r.heads == nil {
+		r.heads = make([]partHead, len(t.files.sealed))
+		for i := range r.heads {
+			p, err := t.part(i)
+			if err != nil {
+				return err
+			}
+			r.heads[i].part = p
+		}
+	}
+	for i := range r.heads {
+		h := &r.heads[i]
+		if h.part == nil || h.at != beginning && r.at.before(h.at) {
+			continue
+		}
+		n, at, ok, err := t.next(h.part, r.at)
+		if err != nil {
+			return err
+		}
+		if h.n, h.at = n, at; !ok {
+			h.part = nil
+		}
+	}
+	return nil
 }
 
 // next is the first change of p behind the stamp from: its number, and its stamp.

@@ -47,7 +47,7 @@ func drawColumns(t *testing.T, db *DB, rnd *rand.Rand) {
 	var batch Batch
 	for range 1 + rnd.IntN(60) {
 		e := Event{
-			Stream: fmt.Sprint("s", rnd.IntN(2)), Key: fmt.Sprint("k", rnd.IntN(3)),
+			Stream: fmt.Sprint("s", rnd.IntN(2)), Key: fmt.Sprint("k", rnd.IntN(3)), Type: fmt.Sprint("t", rnd.IntN(3)),
 			Time: time.Unix(int64(db.last)/5+rnd.Int64N(10)-rnd.Int64N(2)*rnd.Int64N(60), 0).UTC(),
 		}
 		switch rnd.IntN(12) {
@@ -137,7 +137,7 @@ func checkColumn(t *testing.T, c *segment.Columns, i int, want *Event) {
 		}
 	}
 	if st.Seq != want.Seq || st.Kind != want.Kind || st.Time != want.Time.UnixNano() || c.Recorded[i] != want.Recorded.UnixNano() ||
-		uint64(c.Version[i]) != want.Version || fields != len(want.Fields) {
+		uint64(c.Version[i]) != want.Version || c.Types[i] != want.Type || fields != len(want.Fields) {
 		t.Errorf("row %+v, version %d, with %d fields is not event %+v", st, c.Version[i], fields, want)
 	}
 }

@@ -241,35 +241,24 @@ func (p *part) version(s *segment.Stamp, row uint64) version {
 var beginning = stamp{}
 
 // after is up to n versions of a class in the stream's order, those behind the
-// stamp from with Time ≤ at and Seq ≤ seq.
+// stamp from with Time ≤ at and Seq ≤ seq. It merges what the live index and the
+// files have, and reads of each no more than it needs.
 func (t *trail) after(c class, from stamp, n int, at int64, seq uint64) (all []version, err error) {
-	for r := t.runs(); r != nil; r = t.older(r) {
-		all = t.runsAfter(all, r, c, from, at, seq)
+	q := queue{t: t, class: c, from: from, at: at, seq: seq}
+	if err := q.open(); err != nil {
+		return nil, err
 	}
-	live := len(all)
-	for i := range t.files.sealed {
-		f := t.files.sealed[i]
-		in := t.s.in(f)
-		if in == nil || f.Info().First > seq || c != retractions && in.MinTime > at || c == retractions && in.Retractions == 0 {
-			continue
-		}
-		if t.s.Order == ByTime && from.seq != 0 && in.MaxTime < from.time || t.s.Order == ByArrival && f.Info().Last <= from.seq {
-			continue
-		}
-		p, err := t.part(i)
-		if err != nil {
-			return nil, err
-		}
-		if p != nil {
-			if all, err = t.partAfter(all, p, c, from, n, at, seq); err != nil {
+	for n > 0 && len(q.sources) > 0 {
+		s, bound := q.first()
+		for ; n > 0 && s.ok && (bound == nil || t.s.compare(s.head.Version, bound.Version) < 0); n-- {
+			all = append(all, s.head)
+			if err := q.advance(s); err != nil {
 				return nil, err
 			}
 		}
+		q.drop(s)
 	}
-	if live > 0 || len(t.parts) > 1 || c == beats {
-		slices.SortFunc(all, func(a, b version) int { return t.s.compare(a.Version, b.Version) })
-	}
-	return all[:min(n, len(all))], nil
+	return all, nil
 }
 
 // compare is the stream's order.
@@ -280,16 +269,6 @@ func (s *stream) compare(a, b index.Version) int {
 		}
 	}
 	return cmp.Compare(a.Seq, b.Seq)
-}
-
-// runsAfter appends those in one log file.
-func (t *trail) runsAfter(all []version, r *index.Runs, c class, from stamp, at int64, seq uint64) []version {
-	for _, v := range versionsIn(r, c, seq) {
-		if (v.Time <= at || c == retractions) && from.before(t.s.stamp(v.Time, v.Seq)) {
-			all = append(all, version{Version: v})
-		}
-	}
-	return all
 }
 
 // versionsIn is the versions of a class in one log file up to position seq.
@@ -309,36 +288,6 @@ func versionsIn(r *index.Runs, c class, seq uint64) []index.Version {
 	return vs
 }
 
-func (t *trail) partAfter(all []version, p *part, c class, from stamp, n int, at int64, seq uint64) ([]version, error) {
-	k := p.rows(c)
-	begin, err := t.begin(p, k, from)
-	if err != nil {
-		return nil, err
-	}
-	var space [stampsAtOnce]segment.Stamp
-	for i := begin; i < k.Changes && n > 0; {
-		stamps := space[:min(stampsAtOnce, k.Changes-i)]
-		if err := p.file.Stamps(k.Row+uint64(i), stamps); err != nil {
-			return nil, err
-		}
-		for j := range stamps {
-			s := &stamps[j]
-			if s.Time > at && c != retractions {
-				if t.s.Order == ByTime {
-					return all, nil
-				}
-				continue
-			}
-			if s.Seq <= seq && from.before(t.s.stamp(s.Time, s.Seq)) && n > 0 {
-				all = append(all, p.version(s, k.Row+uint64(i+j)))
-				n--
-			}
-		}
-		i += len(stamps)
-	}
-	return all, nil
-}
-
 // begin is the row from which on versions may be behind the stamp.
 func (t *trail) begin(p *part, k *segment.Keyed, from stamp) (int, error) {
 	switch {
@@ -346,7 +295,7 @@ func (t *trail) begin(p *part, k *segment.Keyed, from stamp) (int, error) {
 		return 0, nil
 	case t.s.Order == ByArrival:
 		return p.file.SearchSeq(k, from.seq)
-	case from.time == math.MinInt64:
+	case from.time == math.MinInt64, t.s.in(p.file).MinTime > from.time:
 		return 0, nil
 	}
 	return p.file.Search(k, from.time-1)
