@@ -93,8 +93,7 @@ func (s *Sealed) seekKey(d *directory, stream int, name string) (b, i int, found
 func (s *Sealed) keyAt(d *directory, b, i int) (k Keyed, err error) {
 	t := &d.tables[keysTable]
 	slot, n := int(t.blocks[b].slot), t.blockLen(b)
-	var v [keyBase + 1]int64
-	for col := range v {
+	for col := keyStream; col <= keyBase; col++ {
 		if col == keyName {
 			continue
 		}
@@ -102,15 +101,19 @@ func (s *Sealed) keyAt(d *directory, b, i int) (k Keyed, err error) {
 		if err != nil {
 			return k, err
 		}
-		v[col] = p.int(i)
+		k.set(col, p.int(i))
 	}
-	k = Keyed{Stream: uint32(v[keyStream]), Row: uint64(v[keyRow]), Changes: int(v[keyChanges]), Beats: int(v[keyBeats]),
-		Retractions: int(v[keyRetractions]), Last: uint64(v[keyLast]), Base: uint64(v[keyBase])}
+	return k, s.checkKey(d, slot, &k)
+}
+
+// checkKey reports a key whose rows are not all there; slot is that of the first
+// page of its block.
+func (s *Sealed) checkKey(d *directory, slot int, k *Keyed) error {
 	left := s.info.Rows - k.Row
 	if k.Row >= s.info.Rows || uint64(k.Changes) > left || uint64(k.Beats) > left || uint64(k.Retractions) > left || uint64(k.Rows()) > left || k.Rows() == 0 {
-		return k, s.corrupt(d.places[slot+keyRow].offset, fmt.Sprintf("a key has rows that are not there, from row %d on", k.Row))
+		return s.corrupt(d.places[slot+keyRow].offset, fmt.Sprintf("a key has rows that are not there, from row %d on", k.Row))
 	}
-	return k, nil
+	return nil
 }
 
 // keyName is the name of key i of a block.
@@ -167,7 +170,16 @@ type KeyCursor struct {
 	err    error
 	lo, hi int // blocks of the stream
 	b, i   int // the key behind the cursor
+
+	// Keys are decoded some at a time, at first few.
+	ahead []Keyed // the ones behind the cursor
+	step  int
+	ints  [cursorKeys]int64
+	names texts
 }
+
+// cursorKeys is how many keys a cursor decodes at once.
+const cursorKeys = 64
 
 // Seek is a cursor in front of the first key of the stream that is not less than
 // name: Next is that key, Prev the one before. A stream that is not there has no
@@ -201,17 +213,75 @@ func (c *KeyCursor) Next() (k Keyed, ok bool, err error) {
 	if c.err != nil || c.lo == c.hi {
 		return k, false, c.err
 	}
-	d := c.s.directory.Load()
-	t := &d.tables[keysTable]
-	for c.b < c.hi && c.i >= t.blockLen(c.b) {
-		c.b, c.i = c.b+1, 0
+	if len(c.ahead) == 0 {
+		d := c.s.directory.Load()
+		t := &d.tables[keysTable]
+		for c.b < c.hi && c.i >= t.blockLen(c.b) {
+			c.b, c.i = c.b+1, 0
+		}
+		if c.b >= c.hi {
+			return k, false, nil
+		}
+		if c.err = c.fill(d, t.blockLen(c.b)); c.err != nil {
+			return k, false, c.err
+		}
 	}
-	if c.b >= c.hi {
-		return k, false, nil
-	}
-	k, err = c.read(d)
+	k, c.ahead = c.ahead[0], c.ahead[1:]
 	c.i++
-	return k, err == nil, err
+	return k, true, nil
+}
+
+// fill decodes the next keys of the block, which has n.
+func (c *KeyCursor) fill(d *directory, n int) error {
+	c.step = min(max(4*c.step, 1), cursorKeys)
+	n = min(n-c.i, c.step)
+	c.ahead = make([]Keyed, n) // not used again: the caller may hold keys
+	slot := int(d.tables[keysTable].blocks[c.b].slot)
+	for col := keyStream; col <= keyBase; col++ {
+		p, err := c.s.must(d, keysTable, c.b, col)
+		if err != nil {
+			return err
+		}
+		if col == keyName {
+			c.names.codes, c.names.dict = c.names.codes[:0], c.names.dict[:0]
+			p.texts.slice(&c.names, c.i, n)
+			for j := range c.ahead {
+				c.ahead[j].Name = c.names.at(j)
+			}
+			continue
+		}
+		v := c.ints[:n]
+		p.slice(v, c.i)
+		for j, x := range v {
+			c.ahead[j].set(col, x)
+		}
+	}
+	for j := range c.ahead {
+		if err := c.s.checkKey(d, slot, &c.ahead[j]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set sets what a column of the table of keys says.
+func (k *Keyed) set(col int, x int64) {
+	switch col {
+	case keyStream:
+		k.Stream = uint32(x)
+	case keyRow:
+		k.Row = uint64(x)
+	case keyChanges:
+		k.Changes = int(x)
+	case keyBeats:
+		k.Beats = int(x)
+	case keyRetractions:
+		k.Retractions = int(x)
+	case keyLast:
+		k.Last = uint64(x)
+	case keyBase:
+		k.Base = uint64(x)
+	}
 }
 
 // Prev is the key in front of the cursor, which moves before it; ok is false at
@@ -229,6 +299,7 @@ func (c *KeyCursor) Prev() (k Keyed, ok bool, err error) {
 		c.i = d.tables[keysTable].blockLen(c.b)
 	}
 	c.i--
+	c.ahead = nil
 	k, err = c.read(d)
 	return k, err == nil, err
 }

@@ -57,9 +57,12 @@ func (w *sealedWriter) flushTable(table int) {
 	for col, c := range def.columns {
 		start := w.begin()
 		w.buf = append(w.buf, 0)
-		if c.kind == textPages {
+		switch {
+		case c.kind == textPages:
 			w.buf = appendTexts(w.buf, &t.texts[col])
-		} else {
+		case table == keysTable:
+			w.buf = appendDirect(w.buf, t.ints[col])
+		default:
 			w.buf = appendInts(w.buf, t.ints[col])
 		}
 		w.directory.page(table, 0, w.end(start))
@@ -257,6 +260,8 @@ func (w *sealedWriter) writeColumn(col, n int, v *vector) pagePlace {
 
 func (w *sealedWriter) appendIntColumn(start, col int, v *vector) {
 	switch col {
+	case colSeq:
+		w.buf = appendDirect(w.buf, v.ints)
 	case colTime:
 		w.appendTimes(start, v)
 	case colVersion:
