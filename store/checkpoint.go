@@ -95,7 +95,7 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 // catchUp puts the keys on the dirty lists that changed behind the position that
 // bbolt reaches and whose events are sealed. db.checkpoint is held.
 func (db *DB) catchUp(ctx context.Context) error {
-	if !db.behind {
+	if !db.behind.Load() {
 		return nil
 	}
 	reached := db.states.reached.Load()
@@ -111,7 +111,7 @@ func (db *DB) catchUp(ctx context.Context) error {
 			}
 		}
 	}
-	db.behind = false
+	db.behind.Store(false)
 	return nil
 }
 
@@ -249,7 +249,7 @@ func (db *DB) rebuild(ctx context.Context) error {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
 	db.states.reached.Store(position)
-	db.behind = false
+	db.behind.Store(false)
 	return segment.OS.SyncDir(db.dir)
 }
 

@@ -56,10 +56,10 @@ type DB struct {
 	relieved   bell          // rings when memory may have become free
 	rounds     atomic.Uint64 // of upkeep
 	memory     memory
-	sealing    sync.Mutex // held by the one that seals
-	merging    sync.Mutex // held by the one that merges
-	checkpoint sync.Mutex // held by the one that makes a checkpoint
-	behind     bool       // bbolt may be behind sealed files; under checkpoint
+	sealing    sync.Mutex  // held by the one that seals
+	merging    sync.Mutex  // held by the one that merges
+	checkpoint sync.Mutex  // held by the one that makes a checkpoint
+	behind     atomic.Bool // bbolt may be behind sealed files
 	background sync.WaitGroup
 }
 

@@ -10,20 +10,28 @@
 // # How it works
 //
 //	Append ─► checks, position, frame ─► group ─► log file (one sync a group)
-//	                │                                  │
-//	                ▼                                  ▼ visible
-//	          live index, overlay of states ─► checkpoint ─► bbolt
-//	                │                                          │
-//	                └───────────── View (V, S) ────────────────┘
+//	                │                                  │             │ full
+//	                ▼                                  ▼ visible     ▼
+//	          live index, overlay of states      sealed file ─► merged file
+//	                │            │ checkpoint          │
+//	                │            ▼                     │
+//	                │          bbolt                   │
+//	                └─────────────┴── View (V, S) ─────┘
 //
-// The log is the only truth; the index is built from it at open, and the states in
-// bbolt are derived and distrusted. An event is in index and overlay before it is
-// durable, and nobody sees it there: readers ask for positions up to the last
-// visible one. So writers and readers share no lock.
+// The log is the only truth; a log file that is full is sealed: sorted by key, in
+// columns, indexed, and removed. The index has what is not sealed yet and is built
+// from the log at open; the states in bbolt are derived and distrusted. An event is
+// in index and overlay before it is durable, and nobody sees it there: readers ask
+// for positions up to the last visible one. So writers and readers share no lock.
 //
-// The directory holds log files named by their first position, state.db, LOCK, and
-// who holds it. Package segment draws the log file; states.go, pages.go and
-// appendRecord the rest.
+// A read of a key follows its [trail]: the live index, then sealed files, newest
+// first, as long as one may hold more. files.go says how files come and go beneath
+// readers, upkeep.go how they are sealed and merged, foldpoint.go how a fold of many
+// events starts in the middle, memory.go what may be held.
+//
+// The directory holds sealed files and log files, named by their positions,
+// state.db, LOCK, and who holds it. Package segment draws the first two; states.go,
+// pages.go and appendRecord the rest.
 //
 // # Designs considered
 //
@@ -32,15 +40,27 @@
 // append's path runs at the speed of its commits (BenchmarkIngest has both). The
 // overlay keeps both apart: a checkpoint takes many changes of a key as one.
 //
-// What the index holds. Whole events in memory make reads at a moment faster by a
-// system call and cost what the events do; 24 bytes a version do not, and are what
-// sealed segments will replace.
+// What the index holds. A memtable a log file, as LSM trees have it, costs each
+// append a second look-up of its key and loses what the engine knows of keys when the
+// file is sealed. One table of keys, with the versions of each in a chain of log
+// files, needs one look-up; sealing cuts the chain, and keys are evicted apart.
+//
+// How views survive merging. Pinning the files in the view needs it to be closed,
+// and one that is forgotten keeps files for ever. A view is a moment instead, and
+// each read pins the files of its own time: sealing and merging change where an
+// event is, never what a moment answers.
+//
+// How many files. Merging each sealed file into one keeps reads at one file and
+// writes history n times over; never merging makes each read ask n filters. By
+// tiers, each event is written again log(n) times and log(n) files are asked, most
+// of them passed over by their times or their filter.
 //
 // Late events under merge. Folding the key anew is simple and costs its history
 // for each; keeping a stamp with each field makes a late event as cheap as any
 // other, so that is what the state keeps. A Go function has no such form: a late
-// event folds its key anew.
+// event folds its key anew, from a checkpoint on.
 //
 // Where event IDs are found. A bucket in bbolt makes every checkpoint rewrite pages
-// all over the file, since IDs are random; they are in memory, as hashes.
+// all over the file, since IDs are random. Log files have them in memory, sealed
+// files in a table behind a filter.
 package store

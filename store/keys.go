@@ -2,7 +2,6 @@ package store
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -99,16 +98,13 @@ type fileKeys struct {
 	ok     bool
 }
 
-// behindAll comes after every key.
-var behindAll = strings.Repeat("\xff", segment.MaxKey+1)
-
 func (w *keyWalk) open(file *segment.Sealed, s *stream, from string, past bool) error {
 	c := fileKeys{file: file}
 	switch {
 	case !w.reverse:
 		c.cursor = file.Seek(s.number, from)
 	case from == "" && !past:
-		c.cursor = file.Seek(s.number, behindAll)
+		c.cursor = file.SeekEnd(s.number)
 	case past:
 		c.cursor = file.Seek(s.number, from) // the one before comes first
 	default:

@@ -99,18 +99,50 @@ func (rs *readers) resume() {
 	rs.era++
 }
 
+// find is the record of a key, if there is one.
+func (rs *readers) find(db *bolt.DB, st *stream, key string) (rec record, ok bool, err error) {
+	r, err := rs.take(db)
+	if err != nil {
+		return record{}, false, err
+	}
+	if rec, ok, err = r.find(st, key); err != nil {
+		r.tx.Rollback()
+		return record{}, false, err
+	}
+	return rec, ok, rs.giveBack(r)
+}
+
+// guard does what the function of that name does, deferred: its function value
+// would cost each read an allocation.
+func (r *reader) guard(faults bool, err *error) {
+	debug.SetPanicOnFault(faults)
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%w: %v", errPanic, p)
+	}
+}
+
+func (r *reader) find(st *stream, key string) (rec record, ok bool, err error) {
+	defer r.guard(debug.SetPanicOnFault(true), &err)
+	c, err := r.cursor(st)
+	if c == nil || err != nil {
+		return record{}, false, nil
+	}
+	name := unsafe.Slice(unsafe.StringData(key), len(key)) // Seek only compares it
+	at, value := c.Seek(name)
+	if string(at) != key || value == nil {
+		return record{}, false, nil
+	}
+	rec, err = parseRecord(st.number, name, value)
+	if err != nil {
+		err = fmt.Errorf("key %q: %w", key, err)
+	}
+	return rec, err == nil, err
+}
+
 // fill gets the records of those keys whose position reached is not 0, nor beyond
-// has, the one that all records reach. It does
-// what guard does without its function value, which would cost each read an
-// allocation.
+// has, the one that all records reach.
 func (r *reader) fill(st *stream, keys []string, has uint64, reached []uint64, found []record) (err error) {
-	faults := debug.SetPanicOnFault(true)
-	defer func() {
-		debug.SetPanicOnFault(faults)
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errPanic, p)
-		}
-	}()
+	defer r.guard(debug.SetPanicOnFault(true), &err)
 	for i, at := range reached {
 		if at == 0 || at > has {
 			continue

@@ -214,7 +214,7 @@ func (db *DB) replay(names fileNames) error {
 	db.visible.Store(db.last)
 	db.synced = db.log.end.Load()
 	db.recovery.Behind = db.last - db.states.reached.Load()
-	db.behind = db.files.Load().through > db.states.reached.Load()
+	db.behind.Store(db.files.Load().through > db.states.reached.Load())
 	return nil
 }
 

@@ -243,6 +243,27 @@ func (s *states) get(st *stream, key string, reached uint64) (record, bool) {
 	return found[0], found[0].last != 0
 }
 
+// find is the record of a key that bbolt may have; false where it has none, or
+// cannot be believed.
+func (s *states) find(st *stream, key string) (r record, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.damage.Load() != nil || s.db == nil || !s.checked.Load() {
+		return record{}, false
+	}
+	r, ok, err := s.readers.find(s.db, st, key)
+	s.note(st, err)
+	return r, ok
+}
+
+// note keeps an error as damage.
+func (s *states) note(st *stream, err error) {
+	if err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		err = fmt.Errorf("states of stream %q: %w", st.Name, err)
+		s.damage.CompareAndSwap(nil, &err)
+	}
+}
+
 // fill gets the records of those keys that bbolt has for sure, as of the
 // positions reached; 0 = it is not asked for that key.
 func (s *states) fill(st *stream, keys []string, reached []uint64, found []record) {
@@ -251,11 +272,7 @@ func (s *states) fill(st *stream, keys []string, reached []uint64, found []recor
 	if s.damage.Load() != nil || s.db == nil || !s.checked.Load() {
 		return
 	}
-	err := s.readers.fill(s.db, st, keys, s.reached.Load(), reached, found)
-	if err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		err = fmt.Errorf("states of stream %q: %w", st.Name, err)
-		s.damage.CompareAndSwap(nil, &err)
-	}
+	s.note(st, s.readers.fill(s.db, st, keys, s.reached.Load(), reached, found))
 }
 
 // put writes records in key order and the position they reach, in one

@@ -235,7 +235,8 @@ func (v *View) state(t *trail) (state, error) {
 //
 // If the overlay has records of the key, one of them holds, or none does: they are
 // all newer than seq, and bbolt may be older than it. If it has none, bbolt has the
-// newest.
+// newest: one that reaches the key's last event, where the live index knows that.
+// Of keys that are not in it, only the lack of a record is held against the files.
 func (db *DB) newest(t *trail, seq uint64) (record, bool, error) {
 	reached := uint64(0)
 	if t.k != nil {
@@ -249,6 +250,11 @@ func (db *DB) newest(t *trail, seq uint64) (record, bool, error) {
 		reached = at
 	}
 	if reached == 0 {
+		if !db.behind.Load() {
+			if r, ok := db.states.find(t.s, t.name); ok {
+				return r, true, nil
+			}
+		}
 		p, err := t.newestPart()
 		if p == nil || err != nil {
 			return record{}, err == nil, err // there is no event: no state
