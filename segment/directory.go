@@ -21,6 +21,7 @@ const (
 	postingTable
 	keyFilter // its rows are blocks of 64 bytes
 	idFilter
+	lateFilter
 	tableCount
 )
 
@@ -50,6 +51,7 @@ var sideTables = [tableCount]struct {
 	postingTable: {"postings", []sideColumn{{"column", intPages}, {"value", textPages}, {"bitmap", textPages}}, 0, 1},
 	keyFilter:    {"key filter", []sideColumn{{"blocks", rawPages}}, -1, -1},
 	idFilter:     {"id filter", []sideColumn{{"blocks", rawPages}}, -1, -1},
+	lateFilter:   {"late filter", []sideColumn{{"blocks", rawPages}}, -1, -1},
 }
 
 // The columns of the table of keys.

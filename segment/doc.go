@@ -137,6 +137,9 @@
 //	postings    a bitmap of rows             column, value (text), bitmap (text)
 //	key filter  64 bytes of a filter         raw bytes, at most 64 KiB a page
 //	id filter   likewise                     likewise
+//	late filter likewise, of the keys that   likewise
+//	            have an event of a time
+//	            before their stream's settled
 //
 // Rows are sorted by stream, key, class and order: a key's changes and deletes come
 // first, in the order of the stream ((time, seq), or by arrival seq), then its
@@ -178,18 +181,20 @@
 //
 //	summary
 //	  4 × 8  recorded of the first and the last batch, least and greatest time
-//	  uvarint rows, keys, batches, retractions, ids, number of streams
+//	  uvarint rows, keys, batches, retractions, ids, late, number of streams
 //	  each stream: uvarint number; uvarint length and bytes of its name; the same
 //	    of its fold; one byte: bit 0 by arrival, bit 1 only changes; uvarint rows,
 //	    keys, changes, deletes, heartbeats, retractions, unchanged, ids; 8 bytes
-//	    least and 8 bytes greatest time; uvarint length and bytes of the first key
+//	    least, 8 bytes greatest and 8 bytes settled time; uvarint length and bytes of the first key
 //	    and of the last
 //
 // # Reading a sealed file
 //
 // Opening reads header, trailer and summary, at a cost that does not grow with the
 // rows. The directory is read at the first use and stays, some twenty bytes a page.
-// A key is then: one line of the filter; a search of the fences, in memory; a
+// A question about a time before the settled one, which most events are not before,
+// asks the filter of late keys first: few late events must not have all such
+// questions look for their key here. A key is then: one line of the filter; a search of the fences, in memory; a
 // search of one page of names; a value of each column of keys. A moment is a search
 // of the key's times, a row a value of each column: encodings give one value
 // without decoding the page. Every offset, length, count and number is checked

@@ -83,6 +83,7 @@ func appendInfo(dst []byte, s *SealedInfo) []byte {
 	dst = binary.AppendUvarint(dst, s.Batches)
 	dst = binary.AppendUvarint(dst, s.Retractions)
 	dst = binary.AppendUvarint(dst, s.IDs)
+	dst = binary.AppendUvarint(dst, s.Late)
 	dst = binary.AppendUvarint(dst, uint64(len(s.Streams)))
 	for i := range s.Streams {
 		dst = s.Streams[i].append(dst)
@@ -100,6 +101,7 @@ func (s *SealedStream) append(dst []byte) []byte {
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.MinTime))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.MaxTime))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.Settled))
 	return appendText(appendText(dst, s.FirstKey), s.LastKey)
 }
 
@@ -116,7 +118,7 @@ func parseInfo(b []byte, s *SealedInfo) error {
 	for _, t := range [...]*int64{&s.FirstRecorded, &s.LastRecorded, &s.MinTime, &s.MaxTime} {
 		*t = int64(d.uint64())
 	}
-	for _, n := range [...]*uint64{&s.Rows, &s.Keys, &s.Batches, &s.Retractions, &s.IDs} {
+	for _, n := range [...]*uint64{&s.Rows, &s.Keys, &s.Batches, &s.Retractions, &s.IDs, &s.Late} {
 		*n = d.Uvarint()
 	}
 	n := d.Uvarint()
@@ -148,6 +150,6 @@ func (s *SealedStream) parse(d *Decoder) {
 	for _, n := range s.counts() {
 		*n = d.Uvarint()
 	}
-	s.MinTime, s.MaxTime = int64(d.uint64()), int64(d.uint64())
+	s.MinTime, s.MaxTime, s.Settled = int64(d.uint64()), int64(d.uint64()), int64(d.uint64())
 	s.FirstKey, s.LastKey = d.Text(), d.Text()
 }

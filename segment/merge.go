@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -123,11 +124,24 @@ func (m *merger) merge(o *outlet, h SealedHead, in []*Sealed) error {
 		return err
 	}
 	for i := range h.Defs {
+		o.w.settle(h.Defs[i].Number, settledIn(in, h.Defs[i].Number))
 		if err := m.stream(&h.Defs[i]); err != nil {
 			return err
 		}
 	}
 	return m.end()
+}
+
+// settledIn is the time from which on most events of a stream are: that of the
+// input for which it is the earliest, so that late ones of the others stay late.
+func settledIn(in []*Sealed, stream uint32) int64 {
+	settled := int64(math.MaxInt64)
+	for _, s := range in {
+		if i := s.stream(stream); i >= 0 && s.info.Streams[i].Rows > 0 {
+			settled = min(settled, s.info.Streams[i].Settled)
+		}
+	}
+	return settled
 }
 
 // open takes over what is said about the whole of s: columns, shapes, batches.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
 )
 
 // Seal writes the sealed file of the positions h.First to h.Last, which the
@@ -74,6 +75,9 @@ func takeIn(w *Work, h SealedHead, frames iter.Seq2[*Frame, error]) (*intake, er
 func (in *intake) seal(o *outlet) error {
 	o.w.batches(in.batches.first, in.batches.recorded)
 	o.w.knots(in.knots())
+	for stream, time := range in.settled() {
+		o.w.settle(stream, time)
+	}
 	order := in.order()
 	g := newGather(in, o)
 	keys, row := order.keys, uint64(0) // those not announced yet, and the first one's first row
@@ -101,6 +105,29 @@ func (in *intake) keyed(number uint32, row uint64) Keyed {
 		Changes: int(k.counts[changeClass]), Beats: int(k.counts[beatClass]), Retractions: int(k.counts[retractionClass]),
 		Last: in.head.First + uint64(k.last), Base: k.base,
 	}
+}
+
+// lateShare is the share of a stream's events, one in so many, whose times may lie
+// before the one that is said to be settled, and sampleRows how many are looked at.
+const (
+	lateShare  = 50
+	sampleRows = 4096
+)
+
+// settled is, by stream, the time that one in lateShare events is before.
+func (in *intake) settled() map[uint32]int64 {
+	times := map[uint32][]int64{}
+	for i := 0; i < in.count; i += max(1, in.count/sampleRows) {
+		r := in.row(uint32(i))
+		stream := in.keys.keys[r.key].stream
+		times[stream] = append(times[stream], r.time)
+	}
+	settled := make(map[uint32]int64, len(times))
+	for stream, t := range times {
+		slices.Sort(t)
+		settled[stream] = t[len(t)/lateShare]
+	}
+	return settled
 }
 
 // knots puts one knot into each chunk, at the first place where the times around

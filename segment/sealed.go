@@ -70,7 +70,8 @@ type SealedInfo struct {
 	MinTime, MaxTime            int64 // of its events
 	Rows, Keys, Batches         uint64
 	Retractions, IDs            uint64
-	Bytes                       int64 // size of the file
+	Late                        uint64 // keys that have an event before their stream's Settled
+	Bytes                       int64  // size of the file
 	Database                    [16]byte
 	Created                     int64
 	Streams                     []SealedStream // by number
@@ -83,6 +84,7 @@ type SealedStream struct {
 	Changes, Deletes, Heartbeats, Retractions uint64 // rows by kind; an unchanged event is a change here
 	Unchanged, IDs                            uint64
 	MinTime, MaxTime                          int64  // of its rows, if it has any
+	Settled                                   int64  // few rows are of an earlier time; see [Sealed.MayHaveBefore]
 	FirstKey, LastKey                         string // likewise
 }
 

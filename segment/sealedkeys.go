@@ -25,6 +25,20 @@ func (s *Sealed) mayHave(d *directory, table int, entry uint32) (bool, error) {
 	return filterHas(p.data[i%perPage*filterBlock:][:filterBlock], probes), nil
 }
 
+// MayHaveBefore reports whether the file may have an event of a key whose time is
+// at most t. If t is before all but the late events of the stream, a filter of the
+// keys that have such events says so, which most keys have not.
+func (s *Sealed) MayHaveBefore(in *SealedStream, hash uint64, t int64) (bool, error) {
+	if t < in.MinTime || t >= in.Settled {
+		return t >= in.MinTime, nil
+	}
+	d, err := s.opened()
+	if err != nil {
+		return false, err
+	}
+	return s.mayHave(d, lateFilter, uint32(hash>>32))
+}
+
 // stream is the index of a stream in the summary, -1 if it is not there.
 func (s *Sealed) stream(number uint32) int {
 	if i := int(number) - 1; i >= 0 && i < len(s.info.Streams) && s.info.Streams[i].Def.Number == number {
@@ -172,7 +186,8 @@ type KeyCursor struct {
 	b, i   int // the key behind the cursor
 
 	// Keys are decoded some at a time, at first few.
-	ahead []Keyed // the ones behind the cursor
+	ahead []Keyed // the ones behind the cursor, of keys
+	keys  []Keyed
 	step  int
 	ints  [cursorKeys]int64
 	names texts
@@ -235,7 +250,8 @@ func (c *KeyCursor) Next() (k Keyed, ok bool, err error) {
 func (c *KeyCursor) fill(d *directory, n int) error {
 	c.step = min(max(4*c.step, 1), cursorKeys)
 	n = min(n-c.i, c.step)
-	c.ahead = make([]Keyed, n) // not used again: the caller may hold keys
+	c.keys = slices.Grow(c.keys[:0], n)[:n]
+	c.ahead = c.keys
 	slot := int(d.tables[keysTable].blocks[c.b].slot)
 	for col := keyStream; col <= keyBase; col++ {
 		p, err := c.s.must(d, keysTable, c.b, col)

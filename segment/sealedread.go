@@ -215,7 +215,8 @@ func (s *Sealed) openDirectory() (*directory, error) {
 // checkDirectory holds the directory against the summary.
 func (s *Sealed) checkDirectory(d *directory) error {
 	for table, rows := range map[int]uint64{rowTable: s.info.Rows, keysTable: s.info.Keys, batchTable: s.info.Batches, idTable: s.info.IDs,
-		keyFilter: uint64(filterBlocks(int(s.info.Keys))), idFilter: uint64(filterBlocks(int(s.info.IDs)))} {
+		keyFilter: uint64(filterBlocks(int(s.info.Keys))), idFilter: uint64(filterBlocks(int(s.info.IDs))),
+		lateFilter: uint64(filterBlocks(int(s.info.Late)))} {
 		if d.tables[table].rows != rows {
 			return fmt.Errorf("table %s has %d rows, the summary says %d", sideTables[table].name, d.tables[table].rows, rows)
 		}

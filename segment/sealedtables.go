@@ -92,6 +92,8 @@ func (w *sealedWriter) complete() {
 		entries[i] = uint32(id >> 32)
 	}
 	w.writeFilter(idFilter, entries)
+	w.writeFilter(lateFilter, w.late)
+	w.info.Late = uint64(len(w.late))
 	zones := w.writeZones()
 	w.sumStreams()
 	var t trailer
@@ -334,7 +336,11 @@ func (w *sealedWriter) countRows(n int, cols []vector) {
 		if s.Changes+s.Deletes+s.Heartbeats+s.Retractions == 0 {
 			s.MinTime, s.MaxTime = times[from], times[from]
 		}
-		s.MinTime = min(s.MinTime, slices.Min(times[from:to]))
+		least := slices.Min(times[from:to])
+		s.MinTime = min(s.MinTime, least)
+		if n := len(w.late); least < s.Settled && (n == 0 || w.late[n-1] != k.hash) {
+			w.late = append(w.late, k.hash)
+		}
 		s.MaxTime = max(s.MaxTime, slices.Max(times[from:to]))
 		s.countKinds(cols[colFlags].ints[from:to])
 	}

@@ -142,7 +142,7 @@ func (v *verifier) rows() error {
 	seen := make([]uint64, (v.s.info.Rows+63)/64)
 	info := SealedInfo{Streams: make([]SealedStream, len(v.s.info.Streams))}
 	for i := range info.Streams {
-		info.Streams[i].Def = v.s.info.Streams[i].Def
+		info.Streams[i].Def, info.Streams[i].Settled = v.s.info.Streams[i].Def, v.s.info.Streams[i].Settled
 	}
 	c := v.s.Rows(0)
 	for {
@@ -194,6 +194,16 @@ func (v *verifier) key(c *RowCursor, info *SealedInfo) (*Keyed, error) {
 	return &k, err
 }
 
+// late checks that a key with a late row is in the filter of those.
+func (v *verifier) late(r *SealedRow, k *Keyed) error {
+	in := &v.s.info.Streams[v.s.stream(k.Stream)]
+	ok, err := v.s.MayHaveBefore(in, Hash(k.Stream, k.Name), r.Time)
+	if !ok && err == nil {
+		v.wrong(-1, "key %q has an event at %d and is not among those with late ones", k.Name, r.Time)
+	}
+	return err
+}
+
 // rowsOf checks the rows of a key.
 func (v *verifier) rowsOf(c *RowCursor, k *Keyed, info *SealedInfo, seen []uint64) error {
 	st := &info.Streams[v.s.stream(k.Stream)]
@@ -214,6 +224,11 @@ func (v *verifier) rowsOf(c *RowCursor, k *Keyed, info *SealedInfo, seen []uint6
 			v.column(int(row/blockRows), colSeq, "row %d of key %q, a %s at position %d, is out of order", row, k.Name, r.Kind, r.Seq)
 		}
 		st.count(r)
+		if r.Time < st.Settled {
+			if err := v.late(r, k); err != nil {
+				return err
+			}
+		}
 		if r.Seq < lowest {
 			lowest, base = r.Seq, r.Version
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 )
@@ -50,6 +51,7 @@ type sealedWriter struct {
 	zones      [][]byte // by column, of the pages so far
 	sides      [tableCount]sideTable
 	keys       []uint32 // upper halves of their hashes
+	late       []uint32 // of those that have a late event
 	ids        []uint64 // the same of IDs, and the row
 	rows       uint64   // in blocks so far
 	pending    []keyRun // keys with rows in blocks to come
@@ -64,6 +66,7 @@ type keyRun struct {
 	row, end, base uint64
 	stream         int // index
 	number         uint32
+	hash           uint32 // upper half
 }
 
 func newSealedWriter(fs FS, dir string, h SealedHead) (*sealedWriter, error) {
@@ -79,7 +82,7 @@ func newSealedWriter(fs FS, dir string, h SealedHead) (*sealedWriter, error) {
 	w.salt = binary.LittleEndian.Uint32(salt[:])
 	w.info = SealedInfo{First: h.First, Last: h.Last, Rows: h.Last - h.First + 1, Streams: make([]SealedStream, len(h.Defs))}
 	for i, d := range h.Defs {
-		w.info.Streams[i].Def = d
+		w.info.Streams[i].Def, w.info.Streams[i].Settled = d, math.MinInt64
 	}
 	for i := range w.sides {
 		w.sides[i].init(i)
@@ -149,6 +152,16 @@ func (w *sealedWriter) knots(seq []uint64, time []int64) {
 	}
 }
 
+// settle says from which time on most events of a stream are, before the first
+// block. Which keys have earlier ones is kept in a filter.
+func (w *sealedWriter) settle(number uint32, time int64) {
+	for i := range w.info.Streams {
+		if s := &w.info.Streams[i]; s.Def.Number == number {
+			s.Settled = time
+		}
+	}
+}
+
 // field is the number of c, which is made if new.
 func (w *sealedWriter) field(c column) int {
 	n, ok := w.fieldOf[c]
@@ -203,8 +216,9 @@ func (w *sealedWriter) key(k keyEntry) {
 	s.Rows += end - k.row
 	w.info.Keys++
 	w.announced = end
-	w.keys = append(w.keys, uint32(Hash(k.stream, k.name)>>32))
-	w.pending = append(w.pending, keyRun{row: k.row, end: end, base: k.base, stream: stream, number: k.stream})
+	hash := uint32(Hash(k.stream, k.name) >> 32)
+	w.keys = append(w.keys, hash)
+	w.pending = append(w.pending, keyRun{row: k.row, end: end, base: k.base, stream: stream, number: k.stream, hash: hash})
 	w.addKey(&k, s.LastKey)
 }
 

@@ -82,6 +82,9 @@ func (s *stream) liveFrom(from string, past, reverse bool, n int) []*key {
 	return keys
 }
 
+// partsAtOnce is how many parts are made room for in one go.
+const partsAtOnce = 256
+
 // keyWalk merges the keys of the live index and of sealed files.
 type keyWalk struct {
 	reverse bool
@@ -150,7 +153,9 @@ func (w *keyWalk) next() (x found, ok bool, err error) {
 	if len(w.live) > 0 && w.live[0].Name == x.name {
 		x.k, w.live = w.live[0], w.live[1:]
 	}
-	w.space = slices.Grow(w.space, len(w.files))
+	if cap(w.space)-len(w.space) < len(w.files) { // those given stay where they are
+		w.space = make([]part, 0, max(partsAtOnce, len(w.files)))
+	}
 	start := len(w.space)
 	for i := range w.files {
 		if c := &w.files[i]; c.ok && c.next.Name == x.name {

@@ -343,7 +343,7 @@ func (w *stateWriter) put(st *stream, key string, r *record) (err error) {
 // compactFrom is the bytes that must be free for compact to be worth its while.
 const compactFrom = 1 << 20
 
-// compact makes the file anew if more than a third of it is free pages. Nobody
+// compact makes the file anew if more than a quarter of it is free pages. Nobody
 // reads it any more.
 func (s *states) compact() error {
 	if s.damage.Load() != nil || s.db == nil {
@@ -354,7 +354,7 @@ func (s *states) compact() error {
 	if err := s.db.View(func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil {
 		return err
 	}
-	if free < compactFrom || free < size/3 {
+	if free < compactFrom || free < size/4 {
 		return nil
 	}
 	tmp := s.path + ".tmp"

@@ -98,6 +98,17 @@ func (t *trail) part(i int) (*part, error) {
 	return t.parts[len(t.parts)-1].orNil(), nil
 }
 
+// partBefore is the part of the i-th sealed file if that may have an event whose
+// time is at most at.
+func (t *trail) partBefore(i int, in *segment.SealedStream, at int64) (*part, error) {
+	if !t.whole && at < in.Settled {
+		if may, err := t.files.sealed[i].MayHaveBefore(in, t.hash, at); !may {
+			return nil, err
+		}
+	}
+	return t.part(i)
+}
+
 func (p *part) orNil() *part {
 	if p.empty() {
 		return nil
@@ -144,7 +155,7 @@ func (p *part) rows(c class) *segment.Keyed {
 func (s *stream) in(f *segment.Sealed) *segment.SealedStream {
 	all := f.Info().Streams
 	for i := range all {
-		if all[i].Def.Number == s.number {
+		if all[i].Def.Number == s.number && all[i].Rows > 0 {
 			return &all[i]
 		}
 	}
@@ -174,7 +185,7 @@ func (t *trail) last(c class, at int64, seq uint64, keep func(index.Version) boo
 		case in == nil, f.Info().First > seq, in.MinTime > at, ok && in.MaxTime < best.Time:
 			continue
 		}
-		p, err := t.part(i)
+		p, err := t.partBefore(i, in, at)
 		if err != nil {
 			return best, false, err
 		}
