@@ -137,10 +137,10 @@ func ParseRow(body string) (Row, error) {
 }
 
 // RowIn reads the row that begins at the front of b, which is a whole one. Its
-// strings are parts of b.
+// strings are its own.
 func RowIn(b []byte) (Row, error) {
 	n := binary.LittleEndian.Uint32(b)
-	return ParseRow(viewString(b[rowHead : rowHead+n]))
+	return ParseRow(string(b[rowHead : rowHead+n]))
 }
 
 // Fields is the row's fields: those of a sealed file as they are, those of a log
