@@ -270,7 +270,7 @@ func (m *sealModel) checkID(t testing.TB, s *Sealed, row uint64, e *modelEvent) 
 func (m *sealModel) checkPositions(t testing.TB, s *Sealed) {
 	t.Helper()
 	next := s.Info().First
-	for r, err := range s.ByPosition(s.Info().First, s.Info().Last) {
+	for r, err := range byPosition(s.ByPosition(s.Info().First, s.Info().Last)) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/annalsdb/annals/index"
 )
 
 // sealedInMemory is a file of few rows as bytes, with its name.
@@ -70,7 +72,7 @@ func readEverything(fs FS, path string) error {
 		_, err = s.KeyOf(c.row - 1)
 		note(err)
 	}
-	for r, err := range s.ByPosition(0, info.Last) {
+	for r, err := range byPosition(s.ByPosition(0, info.Last)) {
 		note(err)
 		if r != nil {
 			_, err := s.RecordedBy(r.Recorded)
@@ -81,6 +83,12 @@ func readEverything(fs FS, path string) error {
 	note(s.Columns(0, int(min(info.Rows, 1<<16)), &columns))
 	_, _, err = s.Posting(colType, "made")
 	note(err)
+	sel, err := s.Select(index.Or{index.Eq{Column: ColumnType, Value: index.StringOf("made")}, index.Prefix{Column: ColumnKey, Prefix: "k"}})
+	note(err)
+	if err == nil {
+		_, err = sel.Rows()
+		note(err)
+	}
 	note(s.Dump(&strings.Builder{}))
 	note(s.Verify(nil))
 	return errors.Join(errs...)

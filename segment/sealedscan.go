@@ -1,9 +1,6 @@
 package segment
 
-import (
-	"fmt"
-	"iter"
-)
+import "fmt"
 
 // RowCursor walks the rows of a file in its order: by stream, key, class, order.
 // It has one user at a time.
@@ -191,144 +188,8 @@ func (r *blockReader) fields(p *point, i int, o *SealedRow) error {
 	return nil
 }
 
-// ByPosition gives the rows at the positions from to to, both included, in that
-// order. A row is valid until the next one; its fields are encoded.
-//
-// Rows stand in another order, so they are read a window of 64 Ki positions at a
-// time, in the file's order, and kept encoded until it is their turn. Which rows
-// those are is found for sixteen windows at once by one pass over the column of
-// positions. Memory is that of a window of events.
-func (s *Sealed) ByPosition(from, to uint64) iter.Seq2[*SealedRow, error] {
-	return func(yield func(*SealedRow, error) bool) {
-		d, err := s.opened()
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		from, to := max(from, s.info.First), min(to, s.info.Last)
-		w := windows{s: s, d: d}
-		for ; from <= to; from += windowCount * windowRows {
-			last := min(to, from+windowCount*windowRows-1)
-			if err := w.find(from, last); err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range w.picks {
-				lo := from + uint64(i)*windowRows
-				if lo > last {
-					break
-				}
-				if !w.give(w.picks[i], lo, min(last, lo+windowRows-1), yield) {
-					return
-				}
-			}
-		}
-	}
-}
-
-const (
-	windowRows  = 1 << 16
-	windowCount = 16
-)
-
-// windows are rows to be read: for each, which row and which position of the
-// window it has, in one word.
-type windows struct {
-	s     *Sealed
-	d     *directory
-	picks [windowCount][]uint64
-	rows  []SealedRow
-	text  []byte
-}
-
-// find picks the rows at the positions from first to last, in row order.
-func (w *windows) find(first, last uint64) error {
-	zones, err := w.s.zonesOf(colSeq)
-	if err != nil {
-		return err
-	}
-	for i := range w.picks {
-		w.picks[i] = w.picks[i][:0]
-	}
-	var v [blockRows]int64
-	for b := range zones {
-		if uint64(zones[b].min) > last || uint64(zones[b].max) < first {
-			continue
-		}
-		p, err := w.s.must(w.d, rowTable, b, colSeq)
-		if err != nil {
-			return err
-		}
-		seqs := v[:p.ints.len()]
-		p.ints.slice(seqs, 0)
-		for i, seq := range seqs {
-			if at := uint64(seq) - first; at <= last-first {
-				row := uint64(b)*blockRows + uint64(i)
-				w.picks[at/windowRows] = append(w.picks[at/windowRows], row<<16|at%windowRows)
-			}
-		}
-	}
-	return nil
-}
-
-// give reads the rows of a window and hands them on in the order of positions.
-func (w *windows) give(picks []uint64, first, last uint64, yield func(*SealedRow, error) bool) bool {
-	n := int(last - first + 1)
-	if len(picks) != n {
-		yield(nil, w.s.corrupt(0, fmt.Sprintf("%d rows for the positions %d to %d", len(picks), first, last)))
-		return false
-	}
-	if w.rows == nil {
-		w.rows = make([]SealedRow, n)
-	}
-	rows := w.rows[:n]
-	clear(rows)
-	w.text = nil // rows of the window before may have been kept
-	if err := w.read(picks, rows); err != nil {
-		yield(nil, err)
-		return false
-	}
-	for i := range rows {
-		if rows[i].Seq != first+uint64(i) {
-			yield(nil, w.s.corrupt(0, fmt.Sprintf("no row has position %d", first+uint64(i))))
-			return false
-		}
-		if !yield(&rows[i], nil) {
-			return false
-		}
-	}
-	return true
-}
-
 // fewRows is from how many rows of a block on it is decoded as a whole.
 const fewRows = blockRows / 32
-
-// read reads the picked rows block by block.
-func (w *windows) read(picks []uint64, rows []SealedRow) error {
-	c := w.s.Rows(0)
-	if c.err != nil {
-		return c.err
-	}
-	for len(picks) > 0 {
-		block := picks[0] >> 16 / blockRows
-		n := 1
-		for n < len(picks) && picks[n]>>16/blockRows == block {
-			n++
-		}
-		for _, pick := range picks[:n] {
-			r, err := c.pick(pick>>16, n < fewRows)
-			if err != nil {
-				return err
-			}
-			o := &rows[pick%windowRows]
-			*o = *r
-			o.listed, o.list = false, nil
-			w.keep(o, r.list)
-		}
-		picks = picks[n:]
-	}
-	return nil
-}
 
 // pick is the row, which comes behind the one before, alone or with its block.
 func (c *RowCursor) pick(row uint64, alone bool) (*SealedRow, error) {
@@ -345,22 +206,4 @@ func (c *RowCursor) pick(row uint64, alone bool) (*SealedRow, error) {
 		return nil, err
 	}
 	return &c.now, p.fields(&c.now)
-}
-
-// keep copies the texts of a row into the window's memory, and its fields encoded.
-func (w *windows) keep(o *SealedRow, list Fields) {
-	const piece = 256 << 10
-	need := len(o.Key) + len(o.Type) + len(o.ID) + 2
-	for i := range list {
-		need += textBound(list[i].Name) + 1 + 10 + len(list[i].Value.text)
-	}
-	if cap(w.text)-len(w.text) < need {
-		w.text = make([]byte, 0, max(need, piece))
-	}
-	o.Key, w.text = keep(w.text, o.Key)
-	o.Type, w.text = keep(w.text, o.Type)
-	o.ID, w.text = keep(w.text, o.ID)
-	start := len(w.text)
-	w.text = AppendFields(w.text, list)
-	o.fields = viewString(w.text[start:])
 }

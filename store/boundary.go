@@ -3,7 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 )
 
 // Boundary fails a batch if any event after position After matches the query,
@@ -31,16 +31,16 @@ func (b *Boundary) check() error {
 	return nil
 }
 
-func (it *Item) matches(e *Event) bool {
-	if it.Stream != "" && it.Stream != e.Stream || len(it.Types) > 0 && !slices.Contains(it.Types, e.Type) {
-		return false
-	}
-	for _, f := range it.Fields {
-		if v, ok := e.Fields.Get(f.Name); !ok || !v.Equal(f.Value) {
-			return false
+// wanted is the events that match.
+func (b *Boundary) wanted() wanted {
+	w := make(wanted, len(b.Query))
+	for i, it := range b.Query {
+		w[i] = criteria{types: it.Types, since: never, last: latest, seen: latest, fields: it.Fields}
+		if it.Stream != "" {
+			w[i].streams = []string{it.Stream}
 		}
 	}
-	return true
+	return w
 }
 
 // scanBoundary looks at the visible events behind the boundary before the
@@ -63,24 +63,18 @@ func (db *DB) matchVisible(b *Boundary, after, upTo uint64) error {
 	if after >= upTo {
 		return nil
 	}
-	for e, err := range db.read(after+1, upTo, nil) {
-		if err != nil {
-			return err
-		}
-		if b.matches(&e) {
-			return &BoundaryError{After: b.After, Seq: e.Seq}
-		}
-	}
-	return nil
+	return b.first(db.read(after+1, upTo, b.wanted()))
 }
 
-func (b *Boundary) matches(e *Event) bool {
-	for i := range b.Query {
-		if b.Query[i].matches(e) {
-			return true
+// first is the error that the first of the events that match is, if there is one.
+func (b *Boundary) first(matches iter.Seq2[Event, error]) error {
+	for e, err := range matches {
+		if err == nil {
+			err = &BoundaryError{After: b.After, Seq: e.Seq}
 		}
+		return err
 	}
-	return false
+	return nil
 }
 
 // checkBoundary looks at what came since, the frames about to be written
@@ -100,13 +94,8 @@ func (db *DB) checkBoundary(in *batch) error {
 	}
 	seen = max(seen, visible)
 	for f := range db.pendingFrames() {
-		for e, err := range db.events(f, seen+1, latestSeq, nil) {
-			if err != nil {
-				return err
-			}
-			if b.matches(&e) {
-				return &BoundaryError{After: b.After, Seq: e.Seq}
-			}
+		if err := b.first(db.events(f, seen+1, latestSeq, b.wanted())); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/annalsdb/annals/segment"
@@ -21,11 +19,12 @@ type EventQuery struct {
 	Since, Until time.Time // of Time: [Since, Until)
 }
 
-// Events is the events that the view sees and q wants, by position. It reads the
-// log from position From to To.
+// Events is the events that the view sees and q wants, by position. Of the history
+// from position From to To that is sealed it looks at statistics and at the columns
+// that q names, and reads the events wanted; log files it reads whole.
 func (v *View) Events(q EventQuery) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		want, err := v.filter(q)
+		want, err := v.wanted(q)
 		if err != nil {
 			yield(Event{}, fmt.Errorf("events: %w", err))
 			return
@@ -46,45 +45,50 @@ func (v *View) Events(q EventQuery) iter.Seq2[Event, error] {
 	}
 }
 
-// filter is q and the view's moment as a filter of rows.
-func (v *View) filter(q EventQuery) (filter, error) {
+// wanted is q and the view's moment.
+func (v *View) wanted(q EventQuery) (wanted, error) {
 	if v.db.closed.Load() {
 		return nil, ErrClosed
 	}
-	var only *stream
+	c := criteria{types: q.Types, prefix: q.KeyPrefix, seen: v.time}
 	if q.Stream != "" {
-		var err error
-		if only, err = v.db.stream(q.Stream); err != nil {
+		if _, err := v.db.stream(q.Stream); err != nil {
 			return nil, err
 		}
+		c.streams = []string{q.Stream}
 	}
-	since, until, err := q.span()
-	if err != nil {
-		return nil, err
-	}
-	return func(s *stream, row *segment.Row, t int64) bool {
-		return (only == nil || s == only) && (t <= v.time || row.Kind == Retraction) && t >= since && (q.Until.IsZero() || t < until) &&
-			strings.HasPrefix(row.Key, q.KeyPrefix) && (len(q.Types) == 0 || slices.Contains(q.Types, row.Type))
-	}, nil
+	var err error
+	c.since, c.last, err = q.span()
+	return wanted{c}, err
 }
 
-// span is Since and Until in nanoseconds.
-func (q *EventQuery) span() (since, until int64, err error) {
-	since, until = never, latest
-	for _, bound := range []struct {
-		t  time.Time
-		ns *int64
-	}{{q.Since, &since}, {q.Until, &until}} {
-		if bound.t.IsZero() {
-			continue
+// span is the first and the last time from Since to Until, in nanoseconds.
+func (q *EventQuery) span() (since, last int64, err error) {
+	since, last = never, latest
+	if !q.Since.IsZero() {
+		if since, err = nanos(q.Since); err != nil {
+			return 0, 0, err
 		}
-		ns, ok := segment.Nanos(bound.t)
-		if !ok {
-			return 0, 0, fmt.Errorf("%w: time %s is outside the years 1677 to 2262", ErrInvalid, bound.t)
-		}
-		*bound.ns = ns
 	}
-	return since, until, nil
+	if !q.Until.IsZero() {
+		until, err := nanos(q.Until)
+		if err != nil {
+			return 0, 0, err
+		}
+		if until == never { // nothing is before it
+			return latest, never, nil
+		}
+		last = until - 1
+	}
+	return since, last, nil
+}
+
+func nanos(t time.Time) (int64, error) {
+	ns, ok := segment.Nanos(t)
+	if !ok {
+		return 0, fmt.Errorf("%w: time %s is outside the years 1677 to 2262", ErrInvalid, t)
+	}
+	return ns, nil
 }
 
 // TailQuery says where a tail begins and what it wants; the zero value is
@@ -114,7 +118,7 @@ func (db *DB) Tail(ctx context.Context, q TailQuery) iter.Seq2[Event, error] {
 		for err == nil {
 			news := db.news.Listen()
 			visible := db.visible.Load()
-			for e, failed := range db.read(next, visible, q.filter()) {
+			for e, failed := range db.read(next, visible, q.wanted()) {
 				if err = failed; err == nil {
 					err = ctx.Err()
 				}
@@ -164,20 +168,14 @@ func (db *DB) tailFrom(q *TailQuery) (uint64, error) {
 	case q.Since.IsZero():
 		return max(q.From, 1), nil
 	}
-	ns, ok := segment.Nanos(q.Since)
-	if !ok {
-		return 0, fmt.Errorf("%w: time %s is outside the years 1677 to 2262", ErrInvalid, q.Since)
-	}
-	if ns == never {
-		return 1, nil
+	ns, err := nanos(q.Since)
+	if err != nil || ns == never {
+		return 1, err
 	}
 	seq, err := db.lastRecorded(ns-1, db.visible.Load())
 	return seq + 1, err
 }
 
-func (q *TailQuery) filter() filter {
-	return func(s *stream, row *segment.Row, _ int64) bool {
-		return (len(q.Streams) == 0 || slices.Contains(q.Streams, s.Name)) &&
-			(len(q.Types) == 0 || slices.Contains(q.Types, row.Type)) && strings.HasPrefix(row.Key, q.KeyPrefix)
-	}
+func (q *TailQuery) wanted() wanted {
+	return wanted{{streams: q.Streams, types: q.Types, prefix: q.KeyPrefix, since: never, last: latest, seen: latest}}
 }

@@ -14,7 +14,7 @@ import (
 // the standard library. Data flows one way: what is not written here is refused.
 const layers = `
 	index     < github.com/google/btree github.com/RoaringBitmap/roaring/v2
-	segment   < index github.com/klauspost/compress/zstd
+	segment   < index github.com/RoaringBitmap/roaring/v2 github.com/klauspost/compress/zstd
 	store     < segment index go.etcd.io/bbolt go.etcd.io/bbolt/errors
 `
 

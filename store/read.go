@@ -6,16 +6,121 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
+	"strings"
 
+	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 )
 
-// filter tells from a row's head whether its event is wanted.
-type filter func(s *stream, row *segment.Row, time int64) bool
+// wanted says which events a read is for: those that meet any of the criteria; nil
+// is all. Rows of log files are asked one by one, those of sealed files all at once
+// by a predicate that says the same.
+type wanted []criteria
 
-// read is the events at positions from to to, both visible, in order. Each is
-// the caller's to keep. No files are pinned while the caller has its turn.
-func (db *DB) read(from, to uint64, want filter) iter.Seq2[Event, error] {
+// criteria is conditions on an event, which are all to be met. An empty list, or
+// prefix, is none.
+type criteria struct {
+	streams     []string // any of these
+	types       []string // likewise
+	prefix      string   // of the key
+	since, last int64    // of the time, both included
+	seen        int64    // the time is not behind it, or the event is a retraction
+	fields      Fields   // all of these, as they are stored
+}
+
+// admits reports whether the event of a row is wanted. One that cannot be read is:
+// who reads it says why.
+func (w wanted) admits(s *stream, row *segment.Row, t int64) bool {
+	for i := range w {
+		if w[i].admit(s, row, t) {
+			return true
+		}
+	}
+	return len(w) == 0
+}
+
+func (c *criteria) admit(s *stream, row *segment.Row, t int64) bool {
+	switch {
+	case len(c.streams) > 0 && !slices.Contains(c.streams, s.Name),
+		len(c.types) > 0 && !slices.Contains(c.types, row.Type),
+		t < c.since || t > c.last || t > c.seen && row.Kind != Retraction,
+		!strings.HasPrefix(row.Key, c.prefix):
+		return false
+	case len(c.fields) == 0:
+		return true
+	}
+	fields, err := row.Fields()
+	for _, f := range c.fields {
+		if v, ok := fields.Get(f.Name); err == nil && (!ok || !v.Equal(f.Value)) {
+			return false
+		}
+	}
+	return true
+}
+
+// predicate is what admits says, of the columns of a sealed file; nil is true.
+func (w wanted) predicate() index.Predicate {
+	either := make(index.Or, len(w))
+	for i := range w {
+		all := w[i].predicate()
+		if len(all) == 0 {
+			return nil
+		}
+		either[i] = all
+	}
+	switch len(either) {
+	case 0:
+		return nil
+	case 1:
+		return either[0]
+	}
+	return either
+}
+
+func (c *criteria) predicate() (all index.And) {
+	if len(c.streams) > 0 {
+		all = append(all, oneOf(segment.ColumnStream, c.streams))
+	}
+	if len(c.types) > 0 {
+		all = append(all, oneOf(segment.ColumnType, c.types))
+	}
+	if c.prefix != "" {
+		all = append(all, index.Prefix{Column: segment.ColumnKey, Prefix: c.prefix})
+	}
+	if c.since != never || c.last != latest {
+		all = append(all, timed(c.since, c.last))
+	}
+	if c.seen != latest {
+		all = append(all, index.Or{
+			timed(never, c.seen),
+			index.Eq{Column: segment.ColumnKind, Value: index.Int64Of(int64(Retraction))},
+		})
+	}
+	for i := range c.fields {
+		all = append(all, c.fields[i].Same())
+	}
+	return all
+}
+
+func oneOf(column string, texts []string) index.Predicate {
+	values := make([]index.Literal, len(texts))
+	for i, s := range texts {
+		values[i] = index.StringOf(s)
+	}
+	return index.In{Column: column, Values: values}
+}
+
+// timed is that the time is from since to last.
+func timed(since, last int64) index.Predicate {
+	return index.Range{Column: segment.ColumnTime,
+		Lo: index.Bound{Value: index.TimeOf(since)}, Hi: index.Bound{Value: index.TimeOf(last)}}
+}
+
+// read is the events at positions from to to, both visible, that are wanted, in
+// order. Each is the caller's to keep. No files are pinned while the caller has its
+// turn.
+func (db *DB) read(from, to uint64, want wanted) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		r := positions{db: db, next: from, to: to, want: want}
 		for r.next <= to {
@@ -35,54 +140,75 @@ func (db *DB) read(from, to uint64, want filter) iter.Seq2[Event, error] {
 
 // positions reads events by position, some at a time, from sealed files and then
 // from log files.
+//
+// Of a sealed file only the rows wanted are read. What was found out of it holds
+// as long as it is the file that has the next position: it is asked for again under
+// the next pin, and forgotten if another one has taken its place.
 type positions struct {
 	db       *DB
 	next, to uint64
-	want     filter
+	want     wanted
+
+	file *segment.Sealed // that rows reads
+	rows *segment.PositionCursor
 
 	log    *logFile // that frames reads
 	frames *segment.FrameReader
 }
 
-// sealedAtOnce is how many positions are read from a sealed file in one go. Its
-// rows are in another order, so each time the positions of all are looked at.
-const sealedAtOnce = 16 << 10
-
-// some is events from next on, and moves it.
+// some is events from next on, perhaps none, and moves it.
 func (r *positions) some() ([]Event, error) {
 	f := r.db.pin()
 	defer f.unpin()
 	if r.next <= f.through {
 		return r.sealed(f)
 	}
+	r.file, r.rows = nil, nil
 	return r.logged(f)
 }
 
 func (r *positions) sealed(f *files) (events []Event, err error) {
-	i := f.sealedOf(r.next)
-	s := f.sealed[i]
+	s := f.sealed[f.sealedOf(r.next)]
 	if err := r.db.lostAt(r.next, s.Info().First); r.next < s.Info().First {
 		return nil, err
 	}
+	if r.file != s {
+		if err := r.open(s); err != nil {
+			return nil, fmt.Errorf("read event %d: %w", r.next, r.db.readError(err))
+		}
+	}
+	rows, err := r.rows.Next()
+	if err != nil {
+		return nil, fmt.Errorf("read event %d: %w", r.next, r.db.readError(err))
+	}
 	streams := r.db.streams.Load().list
-	from, to := r.next, min(r.to, s.Info().Last, r.next+sealedAtOnce-1)
-	for row, err := range s.ByPosition(from, to) {
-		if err != nil {
-			return events, fmt.Errorf("read event %d: %w", r.next, r.db.readError(err))
-		}
-		st := streams[row.Stream-1]
-		r.next = row.Seq + 1
-		if r.want != nil && !r.want(st, &row.Row, row.Time) {
-			continue
-		}
-		e, err := eventOf(st, &row.Row, row.Seq, row.Recorded)
+	for i := range rows {
+		row := &rows[i]
+		e, err := eventOf(streams[row.Stream-1], &row.Row, row.Seq, row.Recorded)
 		if err != nil {
 			return events, fmt.Errorf("read event %d: %w", row.Seq, err)
 		}
 		events = append(events, e)
 	}
-	r.next = to + 1
+	r.next = r.rows.At()
 	return events, nil
+}
+
+// open finds the rows of a sealed file that are wanted, from next on.
+func (r *positions) open(s *segment.Sealed) error {
+	r.file, r.rows = nil, nil
+	to := min(r.to, s.Info().Last)
+	if p := r.want.predicate(); p != nil {
+		sel, err := s.Select(p)
+		if err != nil {
+			return err
+		}
+		r.rows = sel.ByPosition(r.next, to)
+	} else {
+		r.rows = s.ByPosition(r.next, to)
+	}
+	r.file = s
+	return nil
 }
 
 // logged is the events of the next frame.
@@ -142,9 +268,9 @@ func nextEvents(r *segment.FrameReader) (*segment.Frame, error) {
 	}
 }
 
-// events is the events of one frame at positions from to to, each the caller's
-// to keep.
-func (db *DB) events(f *segment.Frame, from, to uint64, want filter) iter.Seq2[Event, error] {
+// events is the events of one frame at positions from to to that are wanted, each
+// the caller's to keep.
+func (db *DB) events(f *segment.Frame, from, to uint64, want wanted) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		streams := db.streams.Load().list
 		for row, err := range db.rows(f) {
@@ -153,7 +279,7 @@ func (db *DB) events(f *segment.Frame, from, to uint64, want filter) iter.Seq2[E
 				return
 			}
 			s := streams[row.Stream-1]
-			if row.seq < from || row.seq > to || want != nil && !want(s, &row.Row, f.Recorded-row.Lag) {
+			if row.seq < from || row.seq > to || !want.admits(s, &row.Row, f.Recorded-row.Lag) {
 				continue
 			}
 			own, err := segment.ParseRow(string([]byte(row.body)))
