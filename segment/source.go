@@ -279,3 +279,6 @@ func (s source) rowsOfKey(name string) (*roaring.Bitmap, bool, error) {
 	}
 	return rows, true, nil
 }
+
+// blocks is the number of blocks of rows.
+func (s *Sealed) blocks() int { return int((s.info.Rows + blockRows - 1) / blockRows) }

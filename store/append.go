@@ -50,7 +50,8 @@ type Receipt struct {
 // database again can tell: retry then with the same event IDs.
 //
 // The cost is O(events · log versions of a late key) and, with a boundary, a
-// read of the events after it.
+// read of the events in log files after it, and of those in sealed files that
+// their statistics leave in question.
 func (db *DB) Append(ctx context.Context, b Batch) (Receipt, error) {
 	in := batch{events: b.Events, expect: b.Expect, boundary: b.Boundary}
 	if err := in.check(b.Recorded, db.opt.MaxBatchBytes); err != nil {

@@ -280,7 +280,7 @@ func appendPlain(t *testing.T, db *DB, n int) {
 
 // A read that goes on while its file is merged into another goes on in that one.
 func TestView_EventsWhileMerged(t *testing.T) {
-	db := open(t, t.TempDir(), &Options{noSeal: true, SegmentSize: 8 << 20, Fanout: 2, Sync: SyncNever})
+	db := open(t, t.TempDir(), &Options{noSeal: true, SegmentSize: 64 << 20, Fanout: 2, Sync: SyncNever})
 	defer db.Close()
 	grow := func(n int) {
 		appendPlain(t, db, n)
@@ -298,7 +298,7 @@ func TestView_EventsWhileMerged(t *testing.T) {
 				t.Fatalf("events %+v: event %d is %+v, %v", q, next, e, err)
 			}
 			if next++; next == 100 {
-				grow(30_000)
+				grow(int(db.Latest().Seq())) // of the same tier
 			}
 		}
 		if next != len(want) {
