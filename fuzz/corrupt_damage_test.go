@@ -15,7 +15,8 @@ import (
 type damage struct {
 	name  string
 	do    func(corruptFiles)
-	log   string // the log file harmed; "" if it is another file
+	file  string // the log or sealed file harmed; "" if it is another file
+	wide  bool   // others are harmed too
 	whole bool   // the log ends at a frame's end, so no torn bytes can be seen
 	one   bool   // only one frame is harmed: at most the last batch may be cut
 	shown bool   // bytes under a checksum differ: somebody has to notice
@@ -27,8 +28,8 @@ func damageEdit(file, what string, do func([]byte) []byte) damage {
 	d := damage{name: file + " " + what, do: func(f corruptFiles) {
 		f[file] = do(slices.Clone(f[file]))
 	}}
-	if _, ok := segment.ParseLogName(file); ok {
-		d.log = file
+	if isHistory(file) {
+		d.file = file
 	}
 	return d
 }
@@ -72,9 +73,10 @@ func damageWrite(file, what string, at int64, with []byte) damage {
 	})
 }
 
-// swap exchanges the bytes of two log files.
+// damageSwap exchanges the bytes of two files of the history.
 func damageSwap(a, b string) damage {
 	d := damageEdit(a, "exchanged with "+b, nil)
+	d.wide = true
 	d.do = func(f corruptFiles) { f[a], f[b] = f[b], f[a] }
 	return d
 }
@@ -168,10 +170,16 @@ func (b *corruptBase) logNames() []damage {
 	for i, log := range b.logs[1:] {
 		ds = append(ds, damageSwap(b.logs[i], log), damageReplace(log, b.logs[i], b.files[b.logs[i]]))
 	}
+	ds = append(ds, damageSwap(b.logs[0], b.sealed[0]))
 	for _, next := range []uint64{uint64(len(b.events)), uint64(len(b.events)) + 1, uint64(len(b.events)) + 9} {
 		name := segment.LogName(next)
-		ds = append(ds, damageReplace(name, "nothing", nil), damageReplace(name, "a copy of the newest", b.files[b.newest()]),
-			damageReplace(name, "a header", b.files[b.newest()][:segment.LogHead]))
+		for _, d := range []damage{
+			damageReplace(name, "nothing", nil), damageReplace(name, "a copy of the newest", b.files[b.newest()]),
+			damageReplace(name, "a header", b.files[b.newest()][:segment.LogHead]),
+		} {
+			d.wide = true
+			ds = append(ds, d)
+		}
 	}
 	name := segment.LogName(uint64(len(b.events)) + 1)
 	return append(ds, damageReplace(name+".tmp", "half a header", b.files[b.newest()][:segment.LogHead/2]))
@@ -196,7 +204,7 @@ func (b *corruptBase) stateDamages(rnd *rand.Rand, other *corruptBase, stride in
 		if old := b.older[stateFile]; at+page <= int64(len(old)) {
 			ds = append(ds, damageWrite(stateFile, "what was there earlier", at, old[at:at+page]))
 		}
-		for off := int64(0); off < 96 && at+off < size; off += 1 + rnd.Int64N(max(1, stride/16)) {
+		for off := int64(0); off < 96 && at+off < size; off += 1 + rnd.Int64N(max(1, stride/6)) {
 			ds = append(ds, damageFlip(stateFile, at+off, rnd.IntN(8)))
 		}
 	}
@@ -211,8 +219,8 @@ func (b *corruptBase) stateDamages(rnd *rand.Rand, other *corruptBase, stride in
 // itself, and makes pages seem longer than they are. See bbolt's internal/common:
 // a page has a head of 16 bytes with flags at 8, a count at 10 and at 12 by how
 // many pages it is longer than one, then elements of 16 bytes; a bucket is a
-// leaf's value.
-func (b *corruptBase) statePointers() []damage {
+// leaf's value. Of all that it takes every n-th, and every third at least.
+func (b *corruptBase) statePointers(n int64) []damage {
 	const branchPage, leafPage, bucketElement, head = 1, 2, 1, 16
 	state, page := b.files[stateFile], os.Getpagesize()
 	u16, u32 := binary.NativeEndian.Uint16, binary.NativeEndian.Uint32
@@ -235,7 +243,7 @@ func (b *corruptBase) statePointers() []damage {
 			ds = append(ds, damageFlip(stateFile, int64(at), bit))
 		}
 	}
-	return ds
+	return everyNth(ds, int(min(n, 3)))
 }
 
 // lockDamages harm the lock file, which holds nothing that counts.

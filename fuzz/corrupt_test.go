@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -59,9 +60,17 @@ func TestCorrupt(t *testing.T) {
 			group(name+"/blocks", blocks)
 			group(name+"/stateless", corruptStateless(append(cuts, blocks...)))
 		}
-		group("names", b.logNames())
-		group("state", b.stateDamages(rnd, other, corruptEvery(257)))
-		group("pointers", b.statePointers())
+		for i, file := range b.sealed {
+			name := fmt.Sprintf("sealed%d", i)
+			flips, blocks := b.sealedFlips(rnd, file, corruptEvery(97)), b.sealedBlocks(rnd, file)
+			group(name+"/flipped", flips)
+			group(name+"/blocks", blocks)
+			group(name+"/stateless", corruptStateless(append(flips, blocks...)))
+		}
+		group("names", append(b.logNames(), b.sealedNames(other)...))
+		group("leftovers", b.leftovers())
+		group("state", b.stateDamages(rnd, other, corruptEvery(509)))
+		group("pointers", b.statePointers(corruptEvery(3)))
 		group("lock", b.lockDamages())
 	}
 }
@@ -77,8 +86,15 @@ func corruptEvery(usual int64) int64 {
 // corruptStateless takes every third damage, with bbolt's file gone too.
 func corruptStateless(ds []damage) []damage {
 	var some []damage
-	for i := 0; i < len(ds); i += 3 {
-		some = append(some, ds[i].withoutState())
+	for _, d := range everyNth(ds, 3) {
+		some = append(some, d.withoutState())
+	}
+	return some
+}
+
+func everyNth(ds []damage, n int) (some []damage) {
+	for i := 0; i < len(ds); i += n {
+		some = append(some, ds[i])
 	}
 	return some
 }
@@ -149,14 +165,14 @@ func (c *corruptCase) run() error {
 
 // judge opens the database, reads it and holds the answers against the base's.
 func (c *corruptCase) judge() error {
-	db, err := store.Open(c.dir, corruptOptions())
+	db, err := store.Open(c.dir, corruptOptions(corruptFanout))
 	if err != nil {
 		return c.refused(err)
 	}
 	defer db.Close()
 	events, err := plainEvents(db.Latest())
 	if errors.Is(err, store.ErrCorrupt) {
-		return c.named(err)
+		return c.partly(db, err)
 	}
 	if err != nil {
 		return err
@@ -165,36 +181,86 @@ func (c *corruptCase) judge() error {
 		return fmt.Errorf("%w; %s", err, db.Recovery())
 	}
 	if err := c.checkAnswers(db, events); errors.Is(err, store.ErrCorrupt) {
-		return c.named(err)
+		return c.partly(db, err)
 	} else if err != nil {
 		return fmt.Errorf("%w; %s", err, db.Recovery())
 	}
-	if _, err = db.Verify(context.Background(), nil); err != nil && c.damage.log != "" && !errors.Is(err, store.ErrCorrupt) {
-		return fmt.Errorf("verify: %w", err)
-	}
-	if err == nil && c.damage.shown && len(events) == len(c.base.events) {
-		return fmt.Errorf("nobody noticed; %s", db.Recovery())
+	if err := c.verified(db, len(events) == len(c.base.events)); err != nil {
+		return err
 	}
 	if c.follow || len(events) < len(c.base.events) {
 		return c.goOn(db, events)
 	}
-	return db.Close()
+	return c.closed(db)
 }
 
-// refused looks at the error of an Open. It has to name a log file, to be the
-// same a second time, and to have left the log as it was.
+// verified has Verify find what is wrong, which must be something if bytes under a
+// checksum differ and nothing was cut.
+func (c *corruptCase) verified(db *store.DB, all bool) error {
+	_, err := db.Verify(context.Background(), nil)
+	switch {
+	case err == nil && c.damage.shown && all:
+		return fmt.Errorf("nobody noticed; %s", db.Recovery())
+	case err != nil && c.damage.file != "" && !errors.Is(err, store.ErrCorrupt):
+		return fmt.Errorf("verify: %w", err)
+	}
+	return nil
+}
+
+// partly judges a database that opened and of which something cannot be read, as
+// err says: the rest can.
+func (c *corruptCase) partly(db *store.DB, err error) error {
+	if err := c.named(err); err != nil {
+		return err
+	}
+	if _, _, ok := segment.ParseSealedName(c.damage.file); ok {
+		if err := c.rest(db); err != nil {
+			return fmt.Errorf("%w; %s", err, db.Recovery())
+		}
+	}
+	if err := c.verified(db, true); err != nil {
+		return err
+	}
+	return c.closed(db)
+}
+
+// closed closes the database, of which nothing unfinished may be left, nor a file
+// that a larger one stands for.
+func (c *corruptCase) closed(db *store.DB) error {
+	if err := db.Close(); err != nil && (c.damage.file == "" || !errors.Is(err, store.ErrCorrupt)) {
+		return fmt.Errorf("close: %w", err)
+	}
+	return corruptUnfinished(c.dir)
+}
+
+// corruptUnfinished is an error if a database that was closed has left a file that
+// is not finished.
+func corruptUnfinished(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	if len(left) > 0 {
+		err = fmt.Errorf("%v is left", left)
+	}
+	return err
+}
+
+// refused looks at the error of an Open. It has to name a file, to be the same a
+// second time, and to have left the history as it was. What can be read must be
+// readable with ReadDamaged.
 func (c *corruptCase) refused(err error) error {
 	if err := c.named(err); err != nil {
 		return err
 	}
-	if changed, err := c.files.sameLogs(c.dir); err != nil || changed != "" {
-		return fmt.Errorf("open refused and yet changed %s (%v)", changed, err)
-	}
-	if db, again := store.Open(c.dir, corruptOptions()); again == nil {
+	if db, again := store.Open(c.dir, corruptOptions(corruptFanout)); again == nil {
 		db.Close()
 		return fmt.Errorf("open refused with %q, and then did not", err)
 	} else if again.Error() != err.Error() {
 		return fmt.Errorf("open refused with %q, and then with %q", err, again)
+	}
+	if err := c.salvaged(); err != nil {
+		return fmt.Errorf("with ReadDamaged: %w", err)
+	}
+	if changed, err := c.files.sameHistory(c.dir); err != nil || changed != "" {
+		return fmt.Errorf("open refused and yet changed %s (%v)", changed, err)
 	}
 	return nil
 }
@@ -205,10 +271,12 @@ func (c *corruptCase) named(err error) error {
 	switch {
 	case !errors.Is(err, store.ErrCorrupt) || !errors.As(err, &bad):
 		return fmt.Errorf("not a corruption error: %w", err)
-	case c.damage.log == "":
-		return fmt.Errorf("no log file is damaged: %w", err)
-	case filepath.Dir(bad.File) != c.dir:
+	case c.damage.file == "":
+		return fmt.Errorf("no file of the history is damaged: %w", err)
+	case filepath.Dir(bad.File) != c.dir && bad.File != c.dir: // it may be the directory that lacks a file
 		return fmt.Errorf("file %q is not of this database: %w", bad.File, err)
+	case c.damage.shown && filepath.Base(bad.File) != c.damage.file:
+		return fmt.Errorf("file %q is blamed: %w", bad.File, err)
 	}
 	return nil
 }
@@ -224,7 +292,7 @@ func (c *corruptCase) checkLength(db *store.DB, events []store.Event) error {
 		return errors.New("the state was rebuilt and that is not reported")
 	case n == all:
 		return nil
-	case d.log != b.newest():
+	case d.file != b.newest() && !d.wide:
 		return fmt.Errorf("%d of %d events, and the newest log file is not damaged", n, all)
 	case n < b.kept && !d.gone:
 		return fmt.Errorf("%d of %d events, and bbolt knew of %d", n, all, b.kept)
@@ -267,10 +335,10 @@ func (c *corruptCase) goOn(db *store.DB, events []store.Event) error {
 	if err != nil || r.First != uint64(len(events))+1 {
 		return fmt.Errorf("append after it gives %+v, %v", r, err)
 	}
-	if err := db.Close(); err != nil {
+	if err := c.closed(db); err != nil {
 		return err
 	}
-	again, err := store.Open(c.dir, corruptOptions())
+	again, err := store.Open(c.dir, corruptOptions(corruptFanout))
 	if err != nil {
 		return fmt.Errorf("open again: %w", err)
 	}

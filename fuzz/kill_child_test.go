@@ -39,14 +39,14 @@ const (
 
 const killWriters = 4
 
-// killOptions has rotations and checkpoints happen all the time.
+// killOptions has rotations, seals, merges and checkpoints happen all the time.
 func killOptions(sync store.SyncMode) *store.Options {
 	return &store.Options{
 		Sync:            sync,
 		SyncEvery:       3 * time.Millisecond,
-		SegmentSize:     64 << 10,
+		SegmentSize:     6 << 10,
 		MemoryBytes:     256 << 10,
-		Fanout:          3,
+		Fanout:          2,
 		FoldStep:        4,
 		CheckpointEvery: 20 * time.Millisecond,
 		Folds:           killFolds,

@@ -64,6 +64,8 @@ type killTotal struct {
 	acknowledged  int // batches
 	arrived, lost int // batches in doubt
 	torn, rebuilt int // recoveries
+	sealed        int // sealed files found
+	unfinished    int // kills that left a file that was not finished
 }
 
 // killRun is one directory and what has to be in it.
@@ -96,6 +98,7 @@ func (t *killTotal) add(r store.Recovery, said *killSaid, placed map[string]uint
 	t.acknowledged += len(said.acks)
 	t.arrived += len(placed) - len(said.acks)
 	t.lost += len(said.intents) - len(placed)
+	t.sealed += r.Sealed
 	if r.TornBytes > 0 {
 		t.torn++
 	}
@@ -165,6 +168,9 @@ func (r *killRun) kill(afterAck bool, delay time.Duration) {
 
 // check opens what the children left and holds it against what they said.
 func (r *killRun) check() error {
+	if corruptUnfinished(r.dir) != nil {
+		r.total.unfinished++
+	}
 	db, err := store.Open(r.dir, killOptions(store.SyncAlways))
 	if err != nil {
 		return err
@@ -197,7 +203,16 @@ func (r *killRun) check() error {
 	if _, err := db.Verify(context.Background(), nil); err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	return db.Close()
+	if err := db.Seal(context.Background()); err != nil {
+		return err
+	}
+	if err := r.checkState(db); err != nil {
+		return fmt.Errorf("after sealing: %w", err)
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	return corruptUnfinished(r.dir)
 }
 
 // checkLog finds every batch in the log: what was there before as it was, then

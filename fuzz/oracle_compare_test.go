@@ -96,14 +96,16 @@ func (o *oracle) reads(p pair) error {
 	return nil
 }
 
+// showFound is a state that a scan gave.
+func showFound(s store.State) string { return showState(&s) }
+
 func (o *oracle) scans(p pair, stream string) error {
 	bounds := []string{"", "", "", "a", "aa", "ab", "b", "c"}
 	pick := func() string { return bounds[o.IntN(len(bounds))] }
 	for _, r := range []store.Range{
 		{}, {Reverse: true}, {Prefix: pick(), From: pick(), To: pick(), Reverse: o.IntN(2) == 0},
 	} {
-		show := func(s store.State) string { return showState(&s) }
-		if err := compareAll(fmt.Sprintf("scan %s %+v at %s", stream, r, p), p.view.Scan(stream, r), p.point.Scan(stream, r), show); err != nil {
+		if err := compareAll(fmt.Sprintf("scan %s %+v at %s", stream, r, p), p.view.Scan(stream, r), p.point.Scan(stream, r), showFound); err != nil {
 			return err
 		}
 	}
@@ -113,6 +115,9 @@ func (o *oracle) scans(p pair, stream string) error {
 func (o *oracle) keyReads(p pair, stream, key string) error {
 	what := fmt.Sprintf("of %s/%s at %s", stream, key, p)
 	if err := compareAll("history "+what, p.view.History(stream, key), p.point.History(stream, key), showTransition); err != nil {
+		return err
+	}
+	if err := o.columns(p, stream, key); err != nil {
 		return err
 	}
 	from, to := o.drawTime(), o.drawTime()
@@ -222,10 +227,18 @@ func compareAll[T any](what string, got iter.Seq2[T, error], want []T, show func
 		}
 		texts = append(texts, show(v))
 	}
-	wants := make([]string, 0, len(want))
-	for _, v := range want {
-		wants = append(wants, show(v))
+	return compareTexts(what, texts, showAll(want, show))
+}
+
+func showAll[T any](all []T, show func(T) string) []string {
+	texts := make([]string, 0, len(all))
+	for _, v := range all {
+		texts = append(texts, show(v))
 	}
+	return texts
+}
+
+func compareTexts(what string, texts, wants []string) error {
 	if slices.Equal(texts, wants) {
 		return nil
 	}

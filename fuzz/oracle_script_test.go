@@ -112,7 +112,7 @@ func drawScript(seed uint64) script {
 	g.clock += g.Int64N(3)
 	g.script.options = store.Options{
 		SegmentSize: []int64{1, 400, 1 << 20}[g.IntN(3)],
-		MemoryBytes: []int64{1, 30000, 1 << 20}[g.IntN(3)],
+		MemoryBytes: []int64{1, 30000, 1 << 20, 1 << 20, 1 << 20}[g.IntN(5)], // the least is slow: nothing is cached
 		Fanout:      []int{2, 3, 8}[g.IntN(3)],
 		FoldStep:    []int{1, 3, 64}[g.IntN(3)],
 	}

@@ -28,7 +28,7 @@ import (
 //
 // A history that fails is made smaller as long as it still fails, and printed.
 var (
-	seedsFlag = flag.Int("seeds", 1000, "histories for TestOracle")
+	seedsFlag = flag.Int("seeds", 500, "histories for TestOracle")
 	seedFlag  = flag.Int64("seed", -1, "the one history for TestOracle, as printed by a failure")
 )
 
@@ -160,7 +160,7 @@ func (o *oracle) step(s step) error {
 	case checkpoint:
 		return o.db.Checkpoint(context.Background())
 	case sealing:
-		return o.db.Seal(context.Background())
+		return o.seal()
 	case looking:
 		p, err := o.look(o.moment(s.point[0], s.point[1]))
 		o.views = append(o.views, p)
@@ -281,7 +281,7 @@ func (o *oracle) finish() error {
 	if err := o.everything(); err != nil {
 		return err
 	}
-	if err := o.db.Seal(context.Background()); err != nil {
+	if err := o.seal(); err != nil {
 		return err
 	}
 	if err := o.everything(); err != nil {

@@ -26,7 +26,7 @@ func BenchmarkInsert(b *testing.B) {
 		rnd, seq := rand.New(rand.NewPCG(1, 1)), uint64(0)
 		for b.Loop() {
 			seq++
-			runs, _ := live.Get(names[rnd.IntN(keys)]).In(1)
+			runs, _ := live.Get(names[rnd.IntN(keys)]).In(1, false)
 			runs.Changes.Insert(Version{Time: int64(seq), Seq: seq})
 		}
 	})

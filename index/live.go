@@ -50,13 +50,15 @@ type Key[T any] struct {
 func (k *Key[T]) Runs() *Runs { return k.runs.Load() }
 
 // In is the versions in the log file that begins at position first, which no
-// other of the key's begins behind; made is true if they are new. The writer's.
-func (k *Key[T]) In(first uint64) (r *Runs, made bool) {
+// other of the key's begins behind; made is true if they are new. Its changes are
+// by arrival if that is given. The writer's.
+func (k *Key[T]) In(first uint64, arrival bool) (r *Runs, made bool) {
 	newest := k.runs.Load()
 	if newest != nil && newest.First == first {
 		return newest, false
 	}
 	r = &Runs{First: first}
+	r.Changes.arrival = arrival
 	r.older.Store(newest)
 	k.runs.Store(r)
 	return r, true

@@ -109,8 +109,8 @@ func TestLive_Evict(t *testing.T) {
 func TestKey_InAndDrop(t *testing.T) {
 	k := NewKey[int]("k")
 	for _, first := range []uint64{1, 10, 20} {
-		r, made := k.In(first)
-		if again, twice := k.In(first); !made || twice || again != r {
+		r, made := k.In(first, false)
+		if again, twice := k.In(first, false); !made || twice || again != r {
 			t.Fatalf("versions in the file of %d: %p made %v, then %p made %v", first, r, made, again, twice)
 		}
 	}

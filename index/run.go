@@ -34,9 +34,6 @@ type Run struct {
 	arrival bool
 }
 
-// ByArrival makes an empty run order by Seq alone.
-func (r *Run) ByArrival() { r.arrival = true }
-
 // Insert adds v, whose Seq is higher than any before. O(1) in order, O(log n)
 // late.
 func (r *Run) Insert(v Version) {

@@ -37,7 +37,7 @@ func TestRun_AgainstSlice(t *testing.T) {
 		var run Run
 		plain := plainRun{arrival: seed%2 == 1}
 		if plain.arrival {
-			run.ByArrival()
+			run.arrival = true
 		}
 		for seq := uint64(1); seq <= 60; seq++ {
 			v := Version{Time: rnd.Int64N(20) - 10, Seq: seq, Place: rnd.Uint64()}

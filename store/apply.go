@@ -121,12 +121,9 @@ func (db *DB) apply(ev *applied) {
 // log again needs.
 func (db *DB) enter(s *stream, k *key, log *logFile, v index.Version, target uint64) {
 	size := int64(versionBytes)
-	r, made := k.In(log.Header.First)
+	r, made := k.In(log.Header.First, s.Order == ByArrival)
 	if made {
 		log.keys = append(log.keys, k)
-		if s.Order == ByArrival {
-			r.Changes.ByArrival()
-		}
 		size += runsBytes
 	}
 	log.held.Add(size)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -40,11 +41,14 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 	switch {
 	case db.closed.Load():
 		return ErrClosed
-	case len(db.lost) > 0:
+	case db.salvaged:
 		return db.poisoned
 	}
 	db.checkpoint.Lock()
 	defer db.checkpoint.Unlock()
+	if db.closed.Load() {
+		return ErrClosed
+	}
 	if err := db.writeCheckpoint(ctx); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
@@ -143,7 +147,7 @@ func (db *DB) dueBehind(s *stream, keys []found, reached uint64) error {
 func (db *DB) writeStates(ctx context.Context, position uint64, lists [][]*key) (written []dirtyKey, err error) {
 	all := db.streams.Load().list
 	for i, keys := range lists {
-		for some := range slices.Chunk(slices.Collect(all[i].inKeyOrder(keys)), stateKeys) {
+		for some := range slices.Chunk(slices.Collect(all[i].inKeyOrder(keys)), db.stateKeys()) {
 			err := db.states.put(db.id, db.states.reached.Load(), func(put func(*stream, string, *record) error) (err error) {
 				written, err = db.putNewest(ctx, all[i], some, put, written)
 				return err
@@ -215,9 +219,15 @@ func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 	}
 }
 
+// stateKeys is how many keys are written in one transaction. bbolt holds each page
+// that it changes, twice by the end, and few keys may share one.
+func (db *DB) stateKeys() int {
+	return int(min(max(fillKeys, db.opt.MemoryBytes/statePage), 1<<14))
+}
+
 const (
-	// stateKeys is how many keys are written in one transaction.
-	stateKeys = 1 << 14
+	// statePage is how much memory there is for each key of a transaction.
+	statePage = 16 << 10
 
 	// fillKeys is how many states are computed under one hold of the writer's
 	// lock, or of the files, at a read of an event each.
@@ -246,6 +256,7 @@ func (db *DB) rebuild(ctx context.Context) error {
 		err = db.states.replace(tmp)
 	}
 	if err != nil {
+		os.Remove(tmp)
 		return fmt.Errorf("rebuild states: %w", err)
 	}
 	db.states.reached.Store(position)
@@ -260,7 +271,7 @@ func (db *DB) rebuildInto(ctx context.Context, beside *states) error {
 		w := keysWalk{db: db, s: s, n: fillKeys}
 		for more := true; more; {
 			err := beside.put(db.id, 0, func(put func(*stream, string, *record) error) (err error) {
-				for n := 0; n < stateKeys && more && err == nil; n += fillKeys {
+				for n := 0; n < db.stateKeys() && more && err == nil; n += fillKeys {
 					more, err = w.some(func(f *files, keys []found) error { return db.rebuildKeys(f, s, keys, put) })
 				}
 				return cmp.Or(err, ctx.Err())

@@ -60,7 +60,10 @@ type partHead struct {
 // some decodes the next run; it is false when there are no others. The files are
 // pinned meanwhile only.
 func (r *columnReader) some() (bool, error) {
-	f := r.view.db.pin()
+	f, err := r.view.db.pin()
+	if err != nil {
+		return false, err
+	}
 	defer f.unpin()
 	t := &r.trail
 	if t.files != f {
@@ -68,7 +71,6 @@ func (r *columnReader) some() (bool, error) {
 		r.heads = nil
 	}
 	if r.at == beginning {
-		var err error
 		if r.gone, err = t.retracted(r.view.seq); err != nil {
 			return false, err
 		}
@@ -191,7 +193,11 @@ func (t *trail) upTo(p *part, bound stamp, at int64) (int, error) {
 		}
 		return p.file.SearchSeq(&p.Keyed, bound.seq-1)
 	}
-	if bound.time != math.MaxInt64 {
+	switch {
+	case bound.seq == math.MaxUint64: // there is none
+	case bound.time == math.MinInt64:
+		return 0, nil
+	default:
 		at = min(at, bound.time-1)
 	}
 	if at == math.MaxInt64 {

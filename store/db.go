@@ -29,7 +29,12 @@ type DB struct {
 	news     bell // rings when visible has moved
 	closed   atomic.Bool
 	recovery Recovery
-	lost     []*CorruptError // positions that cannot be read; see salvage.go
+
+	// Of a database that is damaged, and open for reading only; see salvage.go.
+	salvaged bool
+	unusable map[string]*CorruptError // files by name
+	torn     *CorruptError            // where the newest log file ends
+	lost     []*CorruptError          // positions that cannot be read
 
 	// What appends look at and change, under mu; see commit.go.
 	mu         sync.Mutex
@@ -144,16 +149,27 @@ func (db *DB) Close() error {
 	db.news.Ring()
 	db.relieved.Ring()
 	db.background.Wait()
-	if len(db.lost) > 0 {
+	if db.salvaged {
 		return db.release()
 	}
-	err := db.flush()
+	db.sealing.Lock() // who waits for these finds the database closed
+	defer db.sealing.Unlock()
+	db.merging.Lock()
+	defer db.merging.Unlock()
 	db.checkpoint.Lock()
 	defer db.checkpoint.Unlock()
+	err := db.flush()
 	if err == nil {
-		err = errors.Join(db.writeCheckpoint(context.Background()), db.states.compact(), db.log.Finish(db.log.end.Load()))
+		err = errors.Join(db.writeCheckpoint(context.Background()), db.states.compact(), db.finish())
 	}
 	return errors.Join(err, db.release())
+}
+
+// finish cuts the zeros ahead off the newest log file.
+func (db *DB) finish() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.log.Finish(db.log.end.Load())
 }
 
 // flush waits until nothing is being written and syncs the log.
@@ -185,12 +201,16 @@ func (db *DB) release() error {
 	return errors.Join(db.closeFiles(), db.lock.Close())
 }
 
+// closeFiles closes all files once the reads under way are over. There are none
+// to pin from then on.
 func (db *DB) closeFiles() error {
+	f := db.files.Load()
+	f.unpin()
+	<-f.idle
 	var err error
 	if db.states != nil {
 		err = db.states.close()
 	}
-	f := db.files.Load()
 	for _, s := range f.sealed {
 		err = errors.Join(err, s.Close())
 	}

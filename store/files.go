@@ -43,18 +43,22 @@ func newFiles(sealed []*segment.Sealed, logs []*logFile) *files {
 	return f
 }
 
-// pin keeps the files that are there now until unpin.
-func (db *DB) pin() *files {
+// pin keeps the files that are there now until unpin. A database that is closed
+// has none.
+func (db *DB) pin() (*files, error) {
 	for {
 		f := db.files.Load()
-		if n := f.users.Load(); n > 0 && f.users.CompareAndSwap(n, n+1) {
-			return f
+		switch n := f.users.Load(); {
+		case n > 0 && f.users.CompareAndSwap(n, n+1):
+			return f, nil
+		case n == 0 && db.closed.Load():
+			return nil, ErrClosed
 		}
 	}
 }
 
 func (f *files) unpin() {
-	for f.users.Add(-1) == 0 {
+	for f != nil && f.users.Add(-1) == 0 {
 		close(f.idle)
 		f = f.next
 	}

@@ -77,7 +77,10 @@ func (p *foldpoints) Row(r *segment.SealedRow) (before string, keep bool, err er
 
 // begin folds what older files have of the key, if all of it comes before r.
 func (p *foldpoints) begin(r *segment.SealedRow) error {
-	now := p.db.pin()
+	now, err := p.db.pin()
+	if err != nil {
+		return err
+	}
 	defer now.unpin()
 	older := &files{sealed: now.sealed[:now.sealedOf(p.first)], through: p.first - 1}
 	var t trail
@@ -134,11 +137,14 @@ func (t *trail) resume(f *folder, at int64, seq uint64, gone retracted) (stamp, 
 		}
 	}
 	for i := len(t.files.sealed) - 1; i >= 0; i-- {
+		if t.files.sealed[i].Info().First > seq {
+			continue
+		}
 		p, err := t.part(i)
 		if err != nil {
 			return beginning, err
 		}
-		if p == nil || p.Changes == 0 || p.file.Info().First > seq {
+		if p == nil || p.Changes == 0 {
 			continue
 		}
 		if seq >= p.file.Info().Last {

@@ -79,7 +79,10 @@ type walker struct {
 
 // some is the next transitions, up to n; more is false when there are no others.
 func (w *walker) some(n int) (some []Transition, more bool, err error) {
-	f := w.view.db.pin()
+	f, err := w.view.db.pin()
+	if err != nil {
+		return nil, false, err
+	}
 	defer f.unpin()
 	var t trail
 	w.follow(&t, f)
@@ -188,7 +191,10 @@ func (v *View) Between(stream, key string, from, to time.Time) iter.Seq2[Period,
 
 // periods is all periods of a key in the view.
 func (v *View) periods(s *stream, key string) (all []Period, err error) {
-	f := v.db.pin()
+	f, err := v.db.pin()
+	if err != nil {
+		return nil, err
+	}
 	defer f.unpin()
 	var t trail
 	w := walker{view: v, s: s, name: key, fold: folder{s: s}}

@@ -183,11 +183,14 @@ type keysWalk struct {
 // some hands the next keys to visit with the files pinned that hold them; more is
 // false when there are no others.
 func (w *keysWalk) some(visit func(f *files, keys []found) error) (more bool, err error) {
-	f := w.db.pin()
+	f, err := w.db.pin()
+	if err != nil {
+		return false, err
+	}
 	defer f.unpin()
 	keys, err := f.keysFrom(w.s, w.from, w.past, w.reverse, w.n)
 	if err != nil {
-		return false, w.db.readError(err)
+		return false, err
 	}
 	if len(keys) == 0 {
 		return false, visit(f, nil)

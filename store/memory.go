@@ -57,7 +57,7 @@ const maxUnsealed = 4
 // makeRoom waits while as much is held as may be. It waits for the upkeep to have
 // done once what it can, and no longer: what is held then cannot be freed.
 func (db *DB) makeRoom(ctx context.Context) error {
-	if !db.full() || len(db.lost) > 0 {
+	if !db.full() || db.salvaged {
 		return nil
 	}
 	for rounds := db.rounds.Load() + 2; db.full() && db.rounds.Load() < rounds; { // one may be half done

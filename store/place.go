@@ -48,7 +48,7 @@ func (db *DB) row(f *files, v index.Version) (segment.Row, error) {
 	}
 	row, err := log.ReadRow(p.offset())
 	if err != nil {
-		return row, fmt.Errorf("read event %d: %w", v.Seq, db.readError(err))
+		return row, fmt.Errorf("read event %d: %w", v.Seq, err)
 	}
 	return row, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"slices"
 	"strings"
 
@@ -158,7 +157,10 @@ type positions struct {
 
 // some is events from next on, perhaps none, and moves it.
 func (r *positions) some() ([]Event, error) {
-	f := r.db.pin()
+	f, err := r.db.pin()
+	if err != nil {
+		return nil, err
+	}
 	defer f.unpin()
 	if r.next <= f.through {
 		return r.sealed(f)
@@ -174,12 +176,12 @@ func (r *positions) sealed(f *files) (events []Event, err error) {
 	}
 	if r.file != s {
 		if err := r.open(s); err != nil {
-			return nil, fmt.Errorf("read event %d: %w", r.next, r.db.readError(err))
+			return nil, fmt.Errorf("read event %d: %w", r.next, err)
 		}
 	}
 	rows, err := r.rows.Next()
 	if err != nil {
-		return nil, fmt.Errorf("read event %d: %w", r.next, r.db.readError(err))
+		return nil, fmt.Errorf("read event %d: %w", r.next, err)
 	}
 	streams := r.db.streams.Load().list
 	for i := range rows {
@@ -213,6 +215,9 @@ func (r *positions) open(s *segment.Sealed) error {
 
 // logged is the events of the next frame.
 func (r *positions) logged(f *files) (events []Event, err error) {
+	if len(f.logs) == 0 {
+		return nil, r.db.lostAt(r.next, r.next) // of a damaged database
+	}
 	if log := f.logOf(r.next); r.log != log {
 		r.log, r.frames = log, log.Frames(log.Seek(r.next), log.end.Load())
 	}
@@ -223,7 +228,7 @@ func (r *positions) logged(f *files) (events []Event, err error) {
 			if lost := r.db.lostUpTo(r.to); lost != nil {
 				err = r.db.lostAt(r.next, r.next)
 			}
-			return nil, r.db.readError(err)
+			return nil, err
 		case frame == nil && r.frames.Offset() < r.log.end.Load():
 			r.frames = r.log.Frames(r.frames.Offset(), r.log.end.Load())
 			continue
@@ -243,14 +248,6 @@ func (r *positions) logged(f *files) (events []Event, err error) {
 		r.next = frame.Last() + 1
 		return events, nil
 	}
-}
-
-// readError is err, or that the database was closed under the read.
-func (db *DB) readError(err error) error {
-	if db.closed.Load() && errors.Is(err, os.ErrClosed) {
-		return ErrClosed
-	}
-	return err
 }
 
 // nextEvents is the next frame of events, nil at the end.

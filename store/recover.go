@@ -106,6 +106,7 @@ func (db *DB) sweep() (found fileNames, err error) {
 	if err != nil {
 		return found, err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return db.unusable[name] != nil })
 	slices.Sort(names)
 	stale := func(name string) { found.stale = append(found.stale, name) }
 	through := uint64(0) // the last position in sealed files
@@ -239,7 +240,7 @@ func (db *DB) openSealed(names []string) error {
 func (db *DB) takeSealed(s *segment.Sealed) error {
 	info := s.Info()
 	switch {
-	case db.last == 0:
+	case db.last == 0 && !db.salvaged:
 		db.id = info.Database
 	case info.Database != db.id:
 		return &CorruptError{File: s.Path, First: info.First, Last: info.Last, Cause: "the file belongs to another database than those before it"}
@@ -331,7 +332,7 @@ func (db *DB) replayRow(log *logFile, s *stream, f *segment.Frame, row *frameRow
 	}
 	v := index.Version{Time: f.Recorded - row.Lag, Seq: row.seq, Place: uint64(placeOf(row.Kind, row.Unchanged, log.number, row.at))}
 	db.enter(s, k, log, v, row.Ref)
-	if k.Data.version != row.Version && len(db.lost) > 0 {
+	if k.Data.version != row.Version && db.salvaged {
 		k.Data.version = row.Version // those between are lost
 	}
 	if k.Data.version != row.Version {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,25 +20,30 @@ import (
 // salvage opens for reading what the damage cause has left.
 func (db *DB) salvage(cause error) error {
 	start := time.Now()
+	db.salvaged = true
+	db.states = &states{path: statesPath(db.dir)}
+	db.states.damage.Store(&cause) // states are asked of the events
+	if err := db.triage(); err != nil {
+		return err
+	}
 	names, err := db.sweep()
 	if err != nil {
 		return err
 	}
-	db.states = &states{path: statesPath(db.dir)}
-	db.states.damage.Store(&cause) // states are asked of the events
-	db.salvageSealed(names.sealed)
+	if err := db.salvageSealed(names.sealed); err != nil {
+		return err
+	}
 	for i, name := range names.logs {
 		l, err := segment.OpenLog(db.opt.fs, filepath.Join(db.dir, name))
-		if err == nil && db.last > 0 && l.Header.Database != db.id {
-			err = errors.Join(&CorruptError{File: l.Path, Cause: "the file belongs to another database"}, l.Close())
-		}
 		if err != nil {
-			db.damaged(err)
-			continue
+			return err
 		}
-		db.id = l.Header.Database
 		db.addLog(l, segment.LogHead)
-		if err := db.salvageLog(db.log, i == len(names.logs)-1); err != nil {
+		next := uint64(0)
+		if i+1 < len(names.logs) {
+			next, _ = segment.ParseLogName(names.logs[i+1])
+		}
+		if err := db.salvageLog(db.log, next); err != nil {
 			return err
 		}
 	}
@@ -51,36 +57,112 @@ func (db *DB) salvage(cause error) error {
 	return nil
 }
 
-// salvageSealed opens the sealed files that can be opened.
-func (db *DB) salvageSealed(names []string) {
-	var all []*segment.Sealed
-	for _, name := range names {
-		path := filepath.Join(db.dir, name)
-		first, last, _ := segment.ParseSealedName(name)
-		if first > db.last+1 {
-			db.lose(&CorruptError{File: db.dir, Cause: "the positions are in no file"}, first-1)
-		}
-		s, err := segment.OpenSealed(db.opt.fs, path, db.cache)
-		if err == nil {
-			if err = db.takeSealed(s); err == nil {
-				all = append(all, s)
-				continue
-			}
-			s.Close()
-		}
-		lost := &CorruptError{File: path, Cause: err.Error()}
-		if errors.As(err, &lost) {
-			lost = &CorruptError{File: lost.File, Offset: lost.Offset, Cause: lost.Cause}
-		}
-		db.lose(lost, last)
+// triage finds out which files cannot be used: those that cannot be opened and
+// those of another database than most.
+func (db *DB) triage() error {
+	names, err := db.opt.fs.List(db.dir)
+	if err != nil {
+		return err
 	}
-	db.replaceFiles(all, nil)
+	ids := map[string][16]byte{}
+	count := map[[16]byte]int{}
+	db.unusable = map[string]*CorruptError{}
+	for _, name := range names {
+		id, ok, err := db.identify(name)
+		if err != nil {
+			db.unusable[name] = damageOf(filepath.Join(db.dir, name), err)
+			db.damaged(db.unusable[name])
+		} else if ok {
+			ids[name] = id
+			count[id]++
+		}
+	}
+	for id, n := range count {
+		if n > count[db.id] || n == count[db.id] && bytes.Compare(id[:], db.id[:]) < 0 {
+			db.id = id
+		}
+	}
+	for _, name := range names {
+		if id, ok := ids[name]; ok && id != db.id {
+			db.unusable[name] = &CorruptError{File: filepath.Join(db.dir, name), Cause: "the file belongs to another database"}
+			db.damaged(db.unusable[name])
+		}
+	}
+	return nil
+}
+
+// identify is the database that a file of the history belongs to; ok is false for
+// other files.
+func (db *DB) identify(name string) (id [16]byte, ok bool, err error) {
+	path := filepath.Join(db.dir, name)
+	if _, ok := segment.ParseLogName(name); ok {
+		l, err := segment.OpenLog(db.opt.fs, path)
+		if err != nil {
+			return id, false, err
+		}
+		return l.Header.Database, true, l.Close()
+	}
+	if _, _, ok := segment.ParseSealedName(name); ok {
+		s, err := segment.OpenSealed(db.opt.fs, path, db.cache)
+		if err != nil {
+			return id, false, err
+		}
+		return s.Info().Database, true, s.Close()
+	}
+	return id, false, nil
+}
+
+// damageOf is err as what is wrong with the file at path, of which nothing can be
+// read.
+func damageOf(path string, err error) *CorruptError {
+	var bad *CorruptError
+	if errors.As(err, &bad) {
+		return &CorruptError{File: bad.File, Offset: bad.Offset, Cause: bad.Cause}
+	}
+	return &CorruptError{File: path, Cause: err.Error()}
+}
+
+// salvageSealed opens the sealed files that can be used.
+func (db *DB) salvageSealed(names []string) error {
+	var all []*segment.Sealed
+	defer func() { db.replaceFiles(all, nil) }()
+	for _, name := range names {
+		s, err := segment.OpenSealed(db.opt.fs, filepath.Join(db.dir, name), db.cache)
+		if err != nil {
+			return err
+		}
+		first, last := s.Info().First, s.Info().Last
+		if first > db.last+1 {
+			db.lose(db.missing(db.dir, 0), first-1)
+		}
+		if err := db.takeSealed(s); err != nil {
+			db.lose(damageOf(s.Path, errors.Join(err, s.Close())), last)
+			continue
+		}
+		all = append(all, s)
+	}
+	return nil
+}
+
+// missing is why the next position is in no file that was read: because of one that
+// cannot be used, or else of what is found at an offset of a file.
+func (db *DB) missing(path string, offset int64) *CorruptError {
+	for name, bad := range db.unusable {
+		if first, last, ok := segment.ParseSealedName(name); ok && first <= db.last+1 && db.last < last {
+			return &CorruptError{File: bad.File, Offset: bad.Offset, Cause: bad.Cause}
+		}
+		if first, ok := segment.ParseLogName(name); ok && first == db.last+1 {
+			return &CorruptError{File: bad.File, Offset: bad.Offset, Cause: bad.Cause}
+		}
+	}
+	return &CorruptError{File: path, Offset: offset, Cause: "the positions are in no file"}
 }
 
 func (db *DB) damaged(err error) { db.recovery.Damage = append(db.recovery.Damage, err) }
 
-// salvageLog reads the whole frames of a file.
-func (db *DB) salvageLog(log *logFile, newest bool) error {
+// salvageLog reads the whole frames of a file that ends before position next; 0: it
+// is the newest.
+func (db *DB) salvageLog(log *logFile, next uint64) error {
 	log.end.Store(log.Reserved())
 	r := log.Frames(segment.LogHead, log.Reserved())
 	var bad *CorruptError // the last one, until what it lost is known
@@ -96,11 +178,7 @@ func (db *DB) salvageLog(log *logFile, newest bool) error {
 			}
 			if !more {
 				log.end.Store(bad.Offset)
-			}
-			if !more {
-				if !newest {
-					db.damaged(bad)
-				}
+				db.loseEnd(bad, next)
 				return nil
 			}
 			r = log.Frames(offset, log.Reserved())
@@ -113,6 +191,19 @@ func (db *DB) salvageLog(log *logFile, newest bool) error {
 	}
 }
 
+// loseEnd notes that a log file has no whole frame from bad on. In the newest one
+// that is usually where it ends.
+func (db *DB) loseEnd(bad *CorruptError, next uint64) {
+	switch {
+	case next == 0:
+		db.torn = bad
+	case next > db.last+1:
+		db.lose(bad, next-1)
+	default:
+		db.damaged(bad)
+	}
+}
+
 // salvageFrame enters a whole frame, noting what is missing before it, because of
 // bad where that is not nil.
 func (db *DB) salvageFrame(log *logFile, f *segment.Frame, bad *CorruptError) {
@@ -120,7 +211,7 @@ func (db *DB) salvageFrame(log *logFile, f *segment.Frame, bad *CorruptError) {
 	case f.First > db.last+1 && bad != nil:
 		db.lose(bad, f.First-1)
 	case f.First > db.last+1:
-		db.lose(&CorruptError{File: log.Path, Offset: f.Offset, Cause: "the positions before this place are in no file"}, f.First-1)
+		db.lose(db.missing(log.Path, f.Offset), f.First-1)
 	case bad != nil:
 		db.damaged(bad)
 	}
@@ -142,15 +233,26 @@ func (db *DB) lose(lost *CorruptError, last uint64) {
 	db.last = last
 }
 
-// salvageEnd notes what is missing behind the last frame, as far as bbolt tells.
+// salvageEnd notes what is missing behind the last frame, as far as bbolt or the
+// name of a file that cannot be used tells.
 func (db *DB) salvageEnd() {
+	for name := range db.unusable {
+		if first, last, ok := segment.ParseSealedName(name); ok && first == db.last+1 {
+			db.lose(db.missing(db.dir, 0), last)
+			break
+		}
+	}
 	s, durable, _ := openStates(statesPath(db.dir), db.id)
 	if s == nil {
 		return
 	}
 	s.close()
-	if last := db.last; durable > last {
-		db.lose(&CorruptError{File: db.log.Path, Offset: db.log.end.Load(), Cause: "the log ends before the last durable position"}, durable)
+	if durable > db.last {
+		lost := db.missing(db.dir, 0)
+		if db.torn != nil {
+			lost = db.torn
+		}
+		db.lose(lost, durable)
 	}
 }
 

@@ -397,7 +397,7 @@ func (t *trail) row(v *version) (segment.Row, error) {
 	}
 	row, err := v.file.Row(v.key, uint64(place(v.Place).offset()))
 	if err != nil {
-		return segment.Row{}, fmt.Errorf("read event %d: %w", v.Seq, t.db.readError(err))
+		return segment.Row{}, fmt.Errorf("read event %d: %w", v.Seq, err)
 	}
 	return row.Row, nil
 }

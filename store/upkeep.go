@@ -84,14 +84,11 @@ func (db *DB) pace(int) error {
 // Seal seals everything appended so far, small as it may be, and merges what is to
 // be merged. It is never needed: log files are sealed as they fill up.
 func (db *DB) Seal(ctx context.Context) error {
-	switch {
-	case db.closed.Load():
-		return ErrClosed
-	case len(db.lost) > 0:
-		return db.poisoned
-	}
 	db.mu.Lock()
 	err := db.settleGroups()
+	if err == nil {
+		err = db.writable(ctx)
+	}
 	if err == nil {
 		err = db.nextLog()
 	}
@@ -104,6 +101,9 @@ func (db *DB) Seal(ctx context.Context) error {
 			merged, err = db.mergeSome()
 		}
 	}
+	if errors.Is(err, errStopped) {
+		err = ErrClosed
+	}
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
@@ -115,6 +115,9 @@ func (db *DB) sealAll() error {
 	db.sealing.Lock()
 	defer db.sealing.Unlock()
 	for {
+		if err := db.pace(0); err != nil {
+			return err
+		}
 		f := db.files.Load()
 		if len(f.logs) < 2 {
 			return nil
@@ -216,7 +219,13 @@ func (db *DB) runMerges() {
 func (db *DB) mergeSome() (bool, error) {
 	db.merging.Lock()
 	defer db.merging.Unlock()
-	f := db.pin()
+	if err := db.pace(0); err != nil {
+		return false, err
+	}
+	f, err := db.pin()
+	if err != nil {
+		return false, err
+	}
 	from, to := mergeable(f.sealed, db.opt.Fanout)
 	in := f.sealed[from:to]
 	f.unpin() // who holds merging alone takes sealed files away

@@ -36,7 +36,7 @@ func (db *DB) Verify(ctx context.Context, progress func(done, total int64)) (Ver
 	if db.closed.Load() {
 		return VerifyReport{}, ErrClosed
 	}
-	if len(db.lost) > 0 {
+	if db.salvaged {
 		return VerifyReport{}, fmt.Errorf("verify: %w", errors.Join(db.recovery.Damage...))
 	}
 	v := verifier{db: db, ctx: ctx, progress: progress}
@@ -71,7 +71,10 @@ type verifier struct {
 // measure says how much there is to do: bytes of files, and keys, of which some
 // may be counted in several files.
 func (v *verifier) measure() {
-	f := v.db.pin()
+	f, err := v.db.pin()
+	if err != nil {
+		return // the next step says so
+	}
 	defer f.unpin()
 	for _, s := range f.sealed {
 		v.total += s.Info().Bytes + int64(s.Info().Keys)
@@ -94,7 +97,11 @@ func (v *verifier) step(n int64) bool {
 	if v.progress != nil {
 		v.progress(v.done, v.total)
 	}
-	if err := v.ctx.Err(); err != nil {
+	err := v.ctx.Err()
+	if v.db.closed.Load() {
+		err = ErrClosed
+	}
+	if err != nil {
 		v.fault(err)
 		return false
 	}
@@ -105,7 +112,11 @@ func (v *verifier) step(n int64) bool {
 // meanwhile are looked at as what they have become.
 func (v *verifier) files() bool {
 	for v.sealed() {
-		f := v.db.pin()
+		f, err := v.db.pin()
+		if err != nil {
+			v.fault(err)
+			return false
+		}
 		done, more := v.last >= f.through, true
 		if done {
 			more = v.logs(f)
@@ -121,14 +132,18 @@ func (v *verifier) files() bool {
 // sealed looks at the sealed files, one after the other.
 func (v *verifier) sealed() bool {
 	for {
-		f := v.db.pin()
+		f, err := v.db.pin()
+		if err != nil {
+			v.fault(err)
+			return false
+		}
 		i := f.sealedOf(v.last + 1)
 		if i == len(f.sealed) {
 			f.unpin()
 			return true
 		}
 		s := f.sealed[i]
-		err := s.Verify(func(bytes int64) bool { return v.step(bytes) })
+		err = s.Verify(func(bytes int64) bool { return v.step(bytes) })
 		v.report.Sealed++
 		v.report.Bytes += s.Info().Bytes
 		v.report.Events += s.Info().Last - v.last
@@ -147,7 +162,7 @@ func (v *verifier) logs(f *files) bool {
 		for {
 			frame, err := nextEvents(r)
 			if err != nil {
-				return v.fault(v.db.readError(err))
+				return v.fault(err)
 			}
 			if frame == nil || frame.First > v.report.Position {
 				break
@@ -311,7 +326,10 @@ func (db *DB) checkStates() error {
 	s := db.states
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f := db.pin()
+	f, err := db.pin()
+	if err != nil {
+		return err
+	}
 	defer f.unpin()
 	return guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {

@@ -113,7 +113,10 @@ func (db *DB) knownBy(t int64, newest uint64) (uint64, error) {
 // lastRecorded is the last position up to newest that was recorded at or before
 // t. O(log n) and a read of at most a mark's distance.
 func (db *DB) lastRecorded(t int64, newest uint64) (uint64, error) {
-	f := db.pin()
+	f, err := db.pin()
+	if err != nil {
+		return 0, err
+	}
 	defer f.unpin()
 	i := sort.Search(len(f.logs), func(i int) bool {
 		first, any := f.logs[i].FirstRecorded()
@@ -121,7 +124,7 @@ func (db *DB) lastRecorded(t int64, newest uint64) (uint64, error) {
 	})
 	if i == 0 {
 		seq, err := f.sealedBy(t)
-		return min(seq, newest), db.readError(err)
+		return min(seq, newest), err
 	}
 	log := f.logs[i-1]
 	r := log.Frames(log.SeekRecorded(t), log.end.Load())
@@ -195,7 +198,10 @@ func (v *View) Get(stream, key string) (State, bool, error) {
 }
 
 func (v *View) get(s *stream, key string) (state, error) {
-	f := v.db.pin()
+	f, err := v.db.pin()
+	if err != nil {
+		return state{}, err
+	}
 	defer f.unpin()
 	t := trails.Get().(*trail)
 	defer trails.Put(t)
@@ -221,9 +227,8 @@ func (v *View) stream(name string) (*stream, error) {
 // state is the state in the view of the key of t.
 func (v *View) state(t *trail) (state, error) {
 	if v.time == latest {
-		if r, ok, err := v.db.newest(t, v.seq); err != nil {
-			return state{}, err
-		} else if ok && v.sees(&r) {
+		// An error may be of files behind the view: the events tell.
+		if r, ok, err := v.db.newest(t, v.seq); err == nil && ok && v.sees(&r) {
 			return r.state, nil
 		}
 	}
@@ -304,7 +309,10 @@ func (v *View) LastSeen(stream, key string) (time.Time, bool, error) {
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("last seen of key %q: %w", key, err)
 	}
-	f := v.db.pin()
+	f, err := v.db.pin()
+	if err != nil {
+		return time.Time{}, false, err
+	}
 	defer f.unpin()
 	var t trail
 	t.follow(v.db, f, s, key, s.live.Get(key))
