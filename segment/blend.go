@@ -20,12 +20,26 @@ type mergePage struct {
 	remap remap // of the texts
 }
 
-func newMergeColumn(kind ValueKind, sources int) mergeColumn {
-	c := mergeColumn{kind: kind, from: make([]int, sources), pages: make([]*mergePage, 2*sources)}
-	for i := range c.from {
-		c.from[i] = -1
+// column adds a column that no source has so far.
+func (m *merger) column(kind ValueKind) {
+	m.columns = more(m.columns)
+	c := &m.columns[len(m.columns)-1]
+	c.kind = kind
+	for range len(m.blocks) / 2 {
+		c.from, c.pages = append(c.from, -1), more(more(c.pages))
 	}
-	return c
+}
+
+// reset forgets all pages and keeps their memory.
+func (c *mergeColumn) reset() {
+	for _, p := range c.pages {
+		if p != nil {
+			p.reset()
+			p.texts.reset()
+			p.block = -1
+		}
+	}
+	c.from, c.pages = c.from[:0], c.pages[:0]
 }
 
 // isText reports whether values of kind k are texts.
@@ -61,7 +75,7 @@ func (m *merger) decode(p *mergePage, c, slot, block int) error {
 	if err != nil {
 		return err
 	}
-	stored, err := s.once(d, rowTable, block, m.columns[c].from[s.number])
+	stored, err := s.once(d, rowTable, block, m.columns[c].from[s.number], &m.room)
 	if err != nil {
 		return err
 	}
@@ -155,13 +169,9 @@ func (m *merger) gather(c int) error {
 		none = none && !has
 		whole = whole && has && len(p.rows) == 0
 	}
-	switch {
-	case none:
-		v.rows = nil
-	case whole:
-		v.rows = nil
+	if whole {
 		m.whole(col, v)
-	default:
+	} else if !none {
 		m.sparse(col, v)
 	}
 	return nil
@@ -235,7 +245,7 @@ func (m *merger) sparse(col *mergeColumn, v *vector) {
 		}
 	}
 	if len(v.rows) == len(m.picks) || len(v.rows) == 0 {
-		v.rows = nil
+		v.rows = v.rows[:0]
 	}
 }
 

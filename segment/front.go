@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -12,35 +13,45 @@ import (
 const frontGroup = 16
 
 // frontSize is how many bytes of text a front-coded page would hold, with two
-// for the lengths of each: more than any page where the texts do not rise.
-func (e *textEncoder) frontSize() int {
-	size := 0
+// for the lengths of each: more than any page where the texts do not rise. It
+// also says whether there are several and each one is above the one before.
+func (e *textEncoder) frontSize() (size int, rise bool) {
+	rise = len(e.texts) > 1
+	last := ""
 	for i, s := range e.texts {
-		if i > 0 && s < e.texts[i-1] {
-			return math.MaxInt
+		same := shared(s, last)
+		switch a, b := s[same:], last[same:]; {
+		case a < b:
+			return math.MaxInt, false
+		case a == b && i > 0:
+			rise = false
 		}
 		size += 2 + len(s)
 		if i%frontGroup != 0 {
-			size -= shared(s, e.texts[i-1])
+			size -= same
 		}
+		last = s
 	}
-	return size
+	return size, rise
 }
 
 // shared is how many bytes s and t begin with alike.
 func shared(s, t string) int {
-	n := min(len(s), len(t))
-	for i := range n {
-		if s[i] != t[i] {
-			return i
+	n, i := min(len(s), len(t)), 0
+	for a, b := view(s), view(t); i+8 <= n; i += 8 {
+		if d := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); d != 0 {
+			return i + bits.TrailingZeros64(d)/8
 		}
 	}
-	return n
+	for i < n && s[i] == t[i] {
+		i++
+	}
+	return i
 }
 
 func (e *textEncoder) appendFront(dst []byte) []byte {
 	e.ends = e.ends[:0]
-	var groups []byte
+	groups := e.front[:0]
 	for i, s := range e.texts {
 		same := 0
 		if i%frontGroup == 0 {
@@ -52,6 +63,7 @@ func (e *textEncoder) appendFront(dst []byte) []byte {
 		groups = binary.AppendUvarint(groups, uint64(len(s)-same))
 		groups = append(groups, s[same:]...)
 	}
+	e.front = groups
 	dst = binary.AppendUvarint(append(dst, textFront), uint64(len(e.texts)))
 	// A search jumps among the groups, so their places are not differences.
 	e.page = appendPlainInts(e.page[:0], e.ends, fit(e.ends, 0, e.ends[len(e.ends)-1]))
@@ -101,25 +113,25 @@ func (p *textPage) frontAt(i int) string {
 }
 
 // frontSlice appends the n texts from text from on. They share memory of their
-// own.
+// own, which is enough at once if they are as long as the first one.
 func (p *textPage) frontSlice(dst []string, from, n int) []string {
-	var text, heap []byte
-	ends := make([]int, 0, n)
+	var heap []byte
 	var d Decoder
+	var last string
 	for i := from &^ (frontGroup - 1); i < from+n; i++ {
 		if i%frontGroup == 0 {
-			d, text = p.group(i/frontGroup), text[:0]
+			d, last = p.group(i/frontGroup), ""
 		}
-		text = frontNext(text, &d)
+		same, rest := min(d.Uvarint(), uint64(len(last))), d.Text()
+		if heap == nil {
+			heap = make([]byte, 0, min((from+n-i)*len(rest), frontGroup*len(p.heap)))
+		}
+		start := len(heap)
+		heap = append(append(heap, last[:same]...), rest...)
+		last = viewString(heap[start:]) // which stays, if heap moves
 		if i >= from {
-			heap = append(heap, text...)
-			ends = append(ends, len(heap))
+			dst = append(dst, last)
 		}
-	}
-	all, start := string(heap), 0
-	for _, end := range ends {
-		dst = append(dst, all[start:end])
-		start = end
 	}
 	return dst
 }

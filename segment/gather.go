@@ -14,8 +14,9 @@ type gather struct {
 	ref     gatherField
 	id      gatherField
 	types   gatherField
-	block   [blockRows]intakeRow // the rows of the block, in order
-	content []int64              // their values
+	block   *[blockRows]intakeRow // the rows of the block, in order
+	content []int64               // their values
+	touched int64
 }
 
 // gatherShape is a shape with its number in the file.
@@ -40,28 +41,45 @@ func (f *gatherField) put(i int, value int64) {
 	f.values = append(f.values, value)
 }
 
-func newGather(in *intake, out *outlet) *gather {
-	g := &gather{in: in, out: out}
+// begin makes g ready for the rows of in.
+func (g *gather) begin(in *intake, out *outlet) {
+	g.in, g.out = in, out
+	if g.block == nil {
+		g.block = new([blockRows]intakeRow)
+	}
 	for number, c := range in.layout.columns {
-		f := gatherField{number: out.field(c), kind: c.kind}
-		if number < len(in.fields) && in.fields[number] != nil {
-			f = newGatherText(f.number, c.kind, in.fields[number])
+		var texts *dictionary
+		if number < len(in.fields) {
+			texts = in.fields[number]
 		}
-		g.fields = append(g.fields, f)
+		g.fields = more(g.fields)
+		g.fields[number].begin(out.field(c), c.kind, texts)
 	}
 	for _, cols := range in.layout.shapes {
 		g.shapes = append(g.shapes, g.shape(cols))
 	}
-	g.types = newGatherText(colType, StringValue, in.types)
-	g.id = newGatherText(colID, StringValue, in.ids)
-	g.ref = gatherField{number: colRef, kind: Int64Value}
-	return g
+	g.types.begin(colType, StringValue, in.types)
+	g.id.begin(colID, StringValue, in.ids)
+	g.ref.begin(colRef, Int64Value, nil)
 }
 
-func newGatherText(number int, kind ValueKind, d *dictionary) gatherField {
-	f := gatherField{number: number, kind: kind, dict: d.texts}
-	f.remap.reset(len(f.dict))
-	return f
+// reset forgets what g was made ready for and keeps its memory.
+func (g *gather) reset() {
+	g.in, g.out = nil, nil
+	for i := range g.fields {
+		g.fields[i].dict = nil
+	}
+	g.types.dict, g.id.dict = nil, nil
+	g.fields, g.shapes = g.fields[:0], g.shapes[:0]
+}
+
+// begin makes f ready for a column whose texts, if it has any, are in d.
+func (f *gatherField) begin(number int, kind ValueKind, d *dictionary) {
+	f.number, f.kind, f.rows, f.values = number, kind, f.rows[:0], f.values[:0]
+	if d != nil {
+		f.dict = d.texts
+		f.remap.reset(len(f.dict))
+	}
 }
 
 func (g *gather) shape(cols []int) gatherShape {
@@ -96,16 +114,27 @@ func (g *gather) fill(rows []uint32) {
 // fetch copies the rows and their values. They lie scattered, so it is done in
 // loops that do nothing else: then the waits for memory overlap.
 func (g *gather) fetch(rows []uint32) {
-	for i, r := range rows {
-		g.block[i] = *g.in.row(r)
-	}
 	g.content = g.content[:0]
-	for i := range rows {
-		r := &g.block[i]
-		n := uint64(len(g.shapes[r.shape].cols) + bits.OnesCount8(r.more))
-		values := g.in.values[r.values/valuePiece][r.values%valuePiece:]
-		g.content = append(g.content, values[:n]...)
+	for at := 0; at < len(rows); at += lookahead {
+		block := g.block[at:min(at+lookahead, len(rows))]
+		for i := range block {
+			block[i] = *g.in.row(rows[at+i])
+		}
+		for i := range block {
+			if values := g.values(&block[i]); len(values) > 0 {
+				g.touched ^= values[0] ^ values[len(values)-1] // so that copying finds them near
+			}
+		}
+		for i := range block {
+			g.content = append(g.content, g.values(&block[i])...)
+		}
 	}
+}
+
+// values is what the intake has of a row beside the row itself.
+func (g *gather) values(r *intakeRow) []int64 {
+	n := uint64(len(g.shapes[r.shape].cols) + bits.OnesCount8(r.more))
+	return g.in.values[r.values/valuePiece][r.values%valuePiece:][:n]
 }
 
 // common fills the columns of numbers that every row has.
@@ -148,8 +177,8 @@ func (g *gather) deal(i int, values []int64) []int64 {
 func (g *gather) settle(f *gatherField, n int) {
 	v := &g.out.cols[f.number]
 	v.reset()
-	if v.rows = f.rows; len(f.rows) == n {
-		v.rows = nil
+	if len(f.rows) < n {
+		v.rows, f.rows = f.rows, v.rows
 	}
 	switch f.kind {
 	case NullValue:

@@ -36,8 +36,10 @@ const restart = 32
 // A constant page is a packed one whose numbers have no bits.
 
 // appendInts appends a page of the ints v, 1 to blockRows of them.
-func appendInts(dst []byte, v []int64) []byte {
-	s := surveyInts(v)
+func appendInts(dst []byte, v []int64) []byte { return appendSurveyed(dst, v, surveyInts(v)) }
+
+// appendSurveyed is appendInts of ints that s is the survey of.
+func appendSurveyed(dst []byte, v []int64, s survey) []byte {
 	if s.runs > 1 && s.runs*restart <= len(v) { // fewer than bases
 		return appendRuns(dst, v, s.runs)
 	}
@@ -62,8 +64,7 @@ func appendInts(dst []byte, v []int64) []byte {
 // appendDirect is appendInts without differences and runs: for numbers that are
 // read one at a time more often than in rows, where a little more room is worth
 // the time of a sum.
-func appendDirect(dst []byte, v []int64) []byte {
-	s := surveyInts(v)
+func appendDirect(dst []byte, v []int64, s survey) []byte {
 	return appendPlainInts(dst, v, fit(v, s.lo, s.hi))
 }
 

@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 	"hash/maphash"
+	"sync"
 )
 
 // intake is the rows of log frames in memory, in the order of their positions,
@@ -14,21 +15,33 @@ type intake struct {
 	rows    []*[blockRows]intakeRow
 	count   int
 	values  [][]int64 // in pieces, so that growing moves nothing
+	piece   int       // the one that is being filled
 	keys    *keyTable
 	layout  *layout
 	types   *dictionary
 	ids     *dictionary
 	fields  []*dictionary // by column of the layout, nil where it is no text
-	arena   *arena
+	spare   []*dictionary
+	arena   arena
 	seed    maphash.Seed
 	defined map[uint32]bool // streams
 	parsed  []Row           // of those that are looked up together
 	lookup  lookup
+	sorting sorting
+	gather  gather
 	batches struct {
 		first    []uint64
 		recorded []int64
 	}
 }
+
+// intakes are those at rest, with their memory: a seal takes much and not for
+// long, and the next one takes as much again.
+var intakes = sync.Pool{New: func() any {
+	in := &intake{seed: maphash.MakeSeed(), defined: map[uint32]bool{}}
+	in.keys = newKeyTable(&in.arena, in.seed)
+	return in
+}}
 
 // intakeRow is one event. Its position is that of the first one plus its index.
 type intakeRow struct {
@@ -64,15 +77,51 @@ var classes = [kindBits + 1]uint8{Change: changeClass, Delete: changeClass, Hear
 // it has to be some times the largest event with a reference and an ID.
 const valuePiece = 1 << 15
 
+// newIntake is an empty intake, to be released.
 func newIntake(h SealedHead) *intake {
-	in := &intake{head: h, layout: newLayout(), arena: &arena{}, seed: maphash.MakeSeed(), defined: map[uint32]bool{}}
-	in.keys = newKeyTable(in.arena, in.seed)
-	in.types = newDictionary(in.arena, in.seed)
-	in.ids = &dictionary{arena: in.arena} // they do not repeat: it need not look
+	in := intakes.Get().(*intake)
+	in.head, in.layout = h, newLayout()
+	in.types, in.ids = in.dictionary(), in.dictionary()
+	in.ids.tired = true // they do not repeat: it need not look
 	for i := range h.Defs {
 		in.defined[h.Defs[i].Number] = true
 	}
 	return in
+}
+
+// release gives the memory of in to the next one. Texts are not part of it: who
+// has seen them keeps them.
+func (in *intake) release() {
+	in.head, in.layout, in.count, in.piece = SealedHead{}, nil, 0, 0
+	for i := range in.values {
+		in.values[i] = in.values[i][:0]
+	}
+	in.keys.reset()
+	for _, d := range append(in.fields, in.types, in.ids) {
+		if d != nil {
+			d.reset()
+			in.spare = append(in.spare, d)
+		}
+	}
+	in.types, in.ids, in.fields = nil, nil, in.fields[:0]
+	clear(in.defined)
+	clear(in.parsed)
+	clear(in.lookup.names[:])
+	clear(in.sorting.keys)
+	in.gather.reset()
+	in.batches.first, in.batches.recorded = in.batches.first[:0], in.batches.recorded[:0]
+	intakes.Put(in)
+}
+
+// dictionary is an empty one.
+func (in *intake) dictionary() *dictionary {
+	n := len(in.spare)
+	if n == 0 {
+		return newDictionary(&in.arena, in.seed)
+	}
+	d := in.spare[n-1]
+	in.spare = in.spare[:n-1]
+	return d
 }
 
 // row is row i in the order of positions.
@@ -129,19 +178,19 @@ func (in *intake) add(r *Row, key uint32, recorded int64) error {
 	if k := &in.keys.keys[key]; k.rows() == 0 && !in.defined[r.Stream] {
 		return fmt.Errorf("stream %d is not defined", r.Stream)
 	}
-	if in.count%blockRows == 0 {
+	if in.count == len(in.rows)*blockRows {
 		in.rows = append(in.rows, new([blockRows]intakeRow))
 	}
 	to := in.row(uint32(in.count))
 	to.time, to.version = recorded-r.Lag, r.Version
-	to.flags = uint8(r.Kind)
+	to.flags, to.more = uint8(r.Kind), 0
 	if r.Unchanged {
 		to.flags |= flagsUnchanged
 	}
 	to.key, to.typ = key, in.types.code(r.Type)
 	in.keys.keys[key].count(to, uint32(in.count))
 	room := in.room()
-	to.values = uint64(len(in.values)-1)*valuePiece + uint64(len(*room))
+	to.values = uint64(in.piece)*valuePiece + uint64(len(*room))
 	if r.Kind == Retraction || r.Unchanged {
 		to.more |= moreRef
 		*room = append(*room, int64(r.Ref))
@@ -158,10 +207,13 @@ func (in *intake) add(r *Row, key uint32, recorded int64) error {
 
 // room is the piece that the next row's values go to.
 func (in *intake) room() *[]int64 {
-	if n := len(in.values); n == 0 || len(in.values[n-1])+MaxFields+2 > valuePiece {
+	if in.piece < len(in.values) && len(in.values[in.piece])+MaxFields+2 > valuePiece {
+		in.piece++
+	}
+	if in.piece == len(in.values) {
 		in.values = append(in.values, make([]int64, 0, valuePiece))
 	}
-	return &in.values[len(in.values)-1]
+	return &in.values[in.piece]
 }
 
 // content takes the fields of r and is the number of their shape. What field has
@@ -213,7 +265,7 @@ func (in *intake) texts(number int) *dictionary {
 		in.fields = append(in.fields, nil)
 	}
 	if in.fields[number] == nil {
-		in.fields[number] = newDictionary(in.arena, in.seed)
+		in.fields[number] = in.dictionary()
 	}
 	return in.fields[number]
 }

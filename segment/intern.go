@@ -43,21 +43,45 @@ type seat struct{ hash, item uint32 }
 type dictionary struct {
 	arena *arena
 	texts []string
-	seats []seat // open addressing, at most half full; nil when it no longer looks
+	seats []seat // open addressing, at most half full
+	tired bool   // it no longer looks
 	seed  maphash.Seed
 	asked int
+
+	recent [64]uint32 // codes given last, by what tells texts apart cheaply
 }
 
 func newDictionary(a *arena, seed maphash.Seed) *dictionary {
 	return &dictionary{arena: a, seats: make([]seat, internSeats), seed: seed}
 }
 
+// reset forgets all texts.
+func (d *dictionary) reset() {
+	clear(d.texts)
+	clear(d.seats)
+	d.texts, d.tired, d.asked = d.texts[:0], false, 0
+}
+
 // code is the number of s, of which a copy is kept.
 func (d *dictionary) code(s string) uint32 {
-	if d.seats == nil {
+	if d.tired {
 		return d.add(s)
 	}
 	d.asked++
+	place := 0
+	if n := len(s); n > 0 {
+		place = (n + int(s[0])*5 + int(s[n-1])*11) % len(d.recent)
+	}
+	code := d.recent[place]
+	if code >= uint32(len(d.texts)) || d.texts[code] != s {
+		code = d.find(s)
+		d.recent[place] = code
+	}
+	return code
+}
+
+// find is the number of s, which is added if it is new.
+func (d *dictionary) find(s string) uint32 {
 	hash := maphash.String(d.seed, s)
 	mask := uint64(len(d.seats) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
@@ -73,7 +97,7 @@ func (d *dictionary) code(s string) uint32 {
 	code := d.add(s)
 	switch n := len(d.texts); {
 	case n >= patience && n > d.asked/2:
-		d.seats = nil
+		d.tired = true
 	case 2*n > len(d.seats):
 		d.grow()
 	}

@@ -8,6 +8,8 @@ type keyTable struct {
 	seats []seat // open addressing, at most half full
 	arena *arena
 	seed  maphash.Seed
+
+	ranked []rankedKey // memory for sorting
 }
 
 // intakeKey is a key of an intake and what its rows were so far.
@@ -43,6 +45,13 @@ func newKeyTable(a *arena, seed maphash.Seed) *keyTable {
 	return &keyTable{seats: make([]seat, 1024), arena: a, seed: seed}
 }
 
+// reset forgets all keys.
+func (t *keyTable) reset() {
+	clear(t.keys)
+	t.keys = t.keys[:0]
+	clear(t.seats)
+}
+
 func (t *keyTable) hash(stream uint32, name string) uint64 {
 	return maphash.String(t.seed, name) + uint64(stream)*0x9E3779B97F4A7C15
 }
@@ -66,6 +75,8 @@ func (t *keyTable) find(l *lookup, rows []Row) {
 	mask := uint64(len(t.seats) - 1)
 	for i := range rows {
 		l.hashes[i] = t.hash(rows[i].Stream, rows[i].Key)
+	}
+	for i := range rows {
 		l.seats[i] = t.seats[l.hashes[i]&mask]
 	}
 	for i := range rows {
@@ -104,9 +115,9 @@ func (t *keyTable) number(hash uint64, stream uint32, name string) uint32 {
 	return uint32(len(t.keys) - 1)
 }
 
-// grow makes the table four times as large.
+// grow makes the table twice as large.
 func (t *keyTable) grow() {
-	t.seats = make([]seat, 4*len(t.seats))
+	t.seats = make([]seat, 2*len(t.seats))
 	mask := uint64(len(t.seats) - 1)
 	for n := range t.keys {
 		hash := t.hash(t.keys[n].stream, t.keys[n].name)

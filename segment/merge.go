@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 )
 
 // Merge writes one sealed file with the rows of several, which hold adjacent
@@ -19,7 +20,8 @@ func Merge(w Work, in []*Sealed) (path string, size int64, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("merge sealed files: %w", err)
 	}
-	m := &merger{}
+	m := mergers.Get().(*merger)
+	defer m.release()
 	path, size, err = w.file(h, m.recorded, func(o *outlet) error { return m.merge(o, h, in) })
 	if err != nil {
 		return "", 0, fmt.Errorf("merge sealed files of positions %d to %d: %w", h.First, h.Last, err)
@@ -86,8 +88,25 @@ type merger struct {
 	bases   []int64        // by pick: what its stored version counts from
 	touched []int          // the slots that picks are from
 	blocks  []int          // by slot: the block in it, as picks mean it
+	room    []byte         // for a page that is read
 	part    []*mergeSource // see least
 	live    []*mergeSource // those of part that have rows of the class left
+}
+
+// mergers are those at rest, with their memory.
+var mergers = sync.Pool{New: func() any { return &merger{} }}
+
+// release gives the memory of m to the next one.
+func (m *merger) release() {
+	for _, s := range m.sources {
+		s.reset()
+	}
+	for i := range m.columns {
+		m.columns[i].reset()
+	}
+	m.out, m.sources, m.columns, m.blocks = nil, m.sources[:0], m.columns[:0], m.blocks[:0]
+	m.picks, m.bases, m.touched = m.picks[:0], m.bases[:0], m.touched[:0]
+	mergers.Put(m)
 }
 
 // mergeSource is one input.
@@ -105,14 +124,12 @@ type mergeSource struct {
 
 func (m *merger) merge(o *outlet, h SealedHead, in []*Sealed) error {
 	m.out = o
-	m.blocks = make([]int, 2*len(in))
-	m.columns = make([]mergeColumn, firstField)
-	for c, kind := range [firstField]ValueKind{colType: StringValue, colID: StringValue} {
-		m.columns[c] = newMergeColumn(kind, len(in))
+	m.blocks = grown(m.blocks, 2*len(in))
+	for _, kind := range [firstField]ValueKind{colType: StringValue, colID: StringValue} {
+		m.column(kind)
 	}
 	for number, s := range in {
-		source := &mergeSource{Sealed: s, number: number, keys: keyReader{s: s}}
-		m.sources = append(m.sources, source)
+		source := m.source(s, number)
 		if err := m.open(source); err != nil {
 			return err
 		}
@@ -144,6 +161,23 @@ func settledIn(in []*Sealed, stream uint32) int64 {
 	return settled
 }
 
+// source adds an input.
+func (m *merger) source(in *Sealed, number int) *mergeSource {
+	m.sources = more(m.sources)
+	if m.sources[number] == nil {
+		m.sources[number] = &mergeSource{}
+	}
+	s := m.sources[number]
+	s.Sealed, s.keys.s, s.number = in, in, number
+	return s
+}
+
+// reset forgets the input and keeps the memory.
+func (s *mergeSource) reset() {
+	s.keys.reset()
+	*s = mergeSource{keys: s.keys, shapes: s.shapes[:0]}
+}
+
 // open takes over what is said about the whole of s: columns, shapes, batches.
 func (m *merger) open(s *mergeSource) error {
 	columns, err := s.columns()
@@ -157,7 +191,7 @@ func (m *merger) open(s *mergeSource) error {
 	for i, c := range columns {
 		n := m.out.field(c)
 		for n >= len(m.columns) {
-			m.columns = append(m.columns, newMergeColumn(c.kind, len(m.blocks)/2))
+			m.column(c.kind)
 		}
 		numbers[firstField+i] = n
 		m.columns[n].from[s.number] = firstField + i

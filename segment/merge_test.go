@@ -58,6 +58,22 @@ func TestMerge_Rows(t *testing.T) {
 	}
 }
 
+// Seals and merges use the memory of those before them, side by side too.
+func TestMerge_SideBySide(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(seed, 5))
+			for range 3 {
+				n := 1 + rnd.IntN(2*blockRows)
+				m := newSealModel(rnd, n, 1+rnd.IntN(2*n))
+				w := testWork(t)
+				m.check(t, mergeModel(t, w, m.pieces(t, rnd, w, 5)))
+			}
+		})
+	}
+}
+
 // One file merged alone is the same again, and the order of merging leaves no
 // trace in size either.
 func TestMerge_Alone(t *testing.T) {

@@ -7,8 +7,9 @@ import (
 
 // once is a page for one use, nil if there is none: as it is in memory, or read
 // and not kept. A merge reads all of a file front to back, and would push out of
-// the cache what readers come back to.
-func (s *Sealed) once(d *directory, table, b, col int) (*page, error) {
+// the cache what readers come back to. A page of numbers is valid as long as room,
+// if that is given, is not used again.
+func (s *Sealed) once(d *directory, table, b, col int, room *[]byte) (*page, error) {
 	t := &d.tables[table]
 	slot := d.slot(t, b, col)
 	if slot < 0 {
@@ -22,7 +23,15 @@ func (s *Sealed) once(d *directory, table, b, col int) (*page, error) {
 	if s.closed {
 		return nil, fmt.Errorf("read sealed file %s: %w", s.Path, os.ErrClosed)
 	}
-	return s.load(d, slot, t.blockLen(b))
+	if room == nil || d.kindOf(slot) == textPages {
+		return s.load(d, slot, t.blockLen(b))
+	}
+	*room = grown(*room, int(d.places[slot].length))
+	read, err := s.readPageInto(*room, d.places[slot])
+	if err != nil {
+		return nil, err
+	}
+	return s.openSlot(read, d, slot, t.blockLen(b))
 }
 
 // decode decodes the whole of p into v, whose memory is used again. Numbers are
@@ -45,20 +54,35 @@ func (p *page) decode(v *vector, n int) {
 	}
 }
 
-// keyReader reads the table of keys front to back, a block at a time.
+// keysAtOnce is how many keys are decoded together: few enough that those of some
+// files that are read side by side stay in a near cache.
+const keysAtOnce = 256
+
+// keyReader reads the table of keys front to back.
 type keyReader struct {
 	s     *Sealed
-	block int // the one that is decoded
-	next  int // the key in it that comes next
-	keys  int // how many it has
+	block int                // the one that comes next
+	pages [keyBase + 1]*page // of the block that is being read
+	left  int                // keys in it that are not decoded yet
+	from  int                // the first of these
+	next  int                // the decoded key that comes next
+	keys  int                // how many are decoded
 	cols  [keyBase + 1]vector
+}
+
+// reset forgets the table and keeps the memory.
+func (r *keyReader) reset() {
+	for i := range r.cols {
+		r.cols[i].texts.reset()
+	}
+	*r = keyReader{cols: r.cols}
 }
 
 // read is the next key; ok is false behind the last one. Its name is valid for
 // ever.
 func (r *keyReader) read(k *Keyed) (ok bool, err error) {
 	if r.next == r.keys {
-		if ok, err := r.load(); !ok || err != nil {
+		if ok, err := r.decode(); !ok || err != nil {
 			return false, err
 		}
 	}
@@ -72,22 +96,39 @@ func (r *keyReader) read(k *Keyed) (ok bool, err error) {
 	return true, nil
 }
 
-// load decodes the next block.
+// decode decodes the next keys.
+func (r *keyReader) decode() (ok bool, err error) {
+	if r.left == 0 {
+		if ok, err := r.load(); !ok || err != nil {
+			return false, err
+		}
+	}
+	n := min(r.left, keysAtOnce)
+	for col, p := range r.pages {
+		v := &r.cols[col]
+		if p.kind == textPages {
+			p.texts.slice(&v.texts, r.from, n)
+		} else {
+			v.ints = grown(v.ints, n)
+			p.ints.slice(v.ints, r.from)
+		}
+	}
+	r.left, r.from, r.next, r.keys = r.left-n, r.from+n, 0, n
+	return true, nil
+}
+
+// load reads the next block.
 func (r *keyReader) load() (ok bool, err error) {
 	d, err := r.s.opened()
 	if err != nil || r.block == d.tables[keysTable].len() {
 		return false, err
 	}
-	n := d.tables[keysTable].blockLen(r.block)
-	for col := range r.cols {
-		v := &r.cols[col]
-		p, err := r.s.once(d, keysTable, r.block, col)
-		if err != nil {
+	for col := range r.pages {
+		if r.pages[col], err = r.s.once(d, keysTable, r.block, col, nil); err != nil {
 			return false, err
 		}
-		v.reset()
-		p.decode(v, n)
 	}
-	r.block, r.next, r.keys = r.block+1, 0, n
+	r.left, r.from = d.tables[keysTable].blockLen(r.block), 0
+	r.block++
 	return true, nil
 }

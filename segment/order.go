@@ -9,20 +9,36 @@ import (
 
 // ordering is an intake in the order of a sealed file.
 type ordering struct {
-	keys []uint32 // by stream and name
-	rows []uint32 // by key, class, and the order of the stream
+	keys []intakeKey // by stream and name
+	rows []uint32    // by key, class, and the order of the stream
+}
+
+// sorting is the memory that making one takes.
+type sorting struct {
+	ordering
+	ranked []rankedKey
+	next   [][classCount]uint32 // by number of the key: where its next row goes
+	late   lateSort
 }
 
 // order puts the rows of in into the order of a sealed file: keys are sorted,
 // rows are dealt out to their keys and classes in the order they came in, which
 // is that of their times but for the late ones, and only what is late is sorted.
-func (in *intake) order() ordering {
-	o := ordering{keys: in.keys.sorted(), rows: make([]uint32, in.count)}
-	next := make([][classCount]uint32, len(o.keys)) // by number of the key
-	at := uint32(0)
-	for _, k := range o.keys {
-		for class, n := range in.keys.keys[k].counts {
-			next[k][class] = at
+// The result is valid until in is released.
+func (in *intake) order() *ordering {
+	s := &in.sorting
+	o := &s.ordering
+	s.ranked = in.keys.sorted(s.ranked)
+	o.keys, o.rows = grown(o.keys, len(s.ranked)), grown(o.rows, in.count)
+	for i := range s.ranked { // a loop that does nothing else: the waits for memory overlap
+		o.keys[i] = in.keys.keys[s.ranked[i].key]
+	}
+	s.next = grown(s.next, len(o.keys))
+	next, at := s.next, uint32(0)
+	for i := range o.keys {
+		places := &next[s.ranked[i].key]
+		for class, n := range &o.keys[i].counts {
+			places[class] = at
 			at += n
 		}
 	}
@@ -32,7 +48,7 @@ func (in *intake) order() ordering {
 		o.rows[*place] = i
 		*place++
 	}
-	in.settle(&o)
+	in.settle(o)
 	return o
 }
 
@@ -42,10 +58,10 @@ func (in *intake) settle(o *ordering) {
 	for i := range in.head.Defs {
 		arrival[in.head.Defs[i].Number] = in.head.Defs[i].ByArrival
 	}
-	var s lateSort
+	s := &in.sorting.late
 	at := uint32(0)
-	for _, number := range o.keys {
-		k := &in.keys.keys[number]
+	for i := range o.keys {
+		k := &o.keys[i]
 		for _, n := range k.counts {
 			// Heartbeats and retractions follow the order of the stream too.
 			if k.late && !arrival[k.stream] && n > 1 {
@@ -101,23 +117,19 @@ type rankedKey struct {
 	key  uint32
 }
 
-// sorted is the numbers of the keys by stream and name.
-func (t *keyTable) sorted() []uint32 {
-	ranked := make([]rankedKey, len(t.keys))
+// sorted is the keys by stream and name, in the memory of ranked.
+func (t *keyTable) sorted(ranked []rankedKey) []rankedKey {
+	ranked = grown(ranked, len(t.keys))
 	for i := range ranked {
 		ranked[i] = rankedKey{uint64(t.keys[i].stream), uint32(i)}
 	}
 	t.sortBy(ranked, func(part []rankedKey) { t.sortNames(part, 0) })
-	order := make([]uint32, len(ranked))
-	for i := range ranked {
-		order[i] = ranked[i].key
-	}
-	return order
+	return ranked
 }
 
 // sortBy sorts by rank and hands each run of several keys of one rank to tie.
 func (t *keyTable) sortBy(ranked []rankedKey, tie func([]rankedKey)) {
-	slices.SortFunc(ranked, func(a, b rankedKey) int { return cmp.Compare(a.rank, b.rank) })
+	t.sortRanks(ranked)
 	for len(ranked) > 0 {
 		n := 1
 		for n < len(ranked) && ranked[n].rank == ranked[0].rank {
@@ -127,6 +139,51 @@ func (t *keyTable) sortBy(ranked []rankedKey, tie func([]rankedKey)) {
 			tie(ranked[:n])
 		}
 		ranked = ranked[n:]
+	}
+}
+
+// fewRanks is how many ranks are sorted by comparison.
+const fewRanks = 256
+
+// sortRanks sorts by rank, a byte at a time from the lowest one. Bytes that are the
+// same in all ranks, as most are, cost nothing.
+func (t *keyTable) sortRanks(ranked []rankedKey) {
+	if len(ranked) < fewRanks {
+		slices.SortFunc(ranked, func(a, b rankedKey) int { return cmp.Compare(a.rank, b.rank) })
+		return
+	}
+	var differ uint64
+	for i := range ranked {
+		differ |= ranked[i].rank ^ ranked[0].rank
+	}
+	t.ranked = grown(t.ranked, len(ranked))
+	from, to := ranked, t.ranked
+	for shift := 0; shift < 64; shift += 8 {
+		if byte(differ>>shift) != 0 {
+			dealRanks(to, from, shift)
+			from, to = to, from
+		}
+	}
+	if &from[0] != &ranked[0] {
+		copy(ranked, from)
+	}
+}
+
+// dealRanks puts from into the order of a byte of their ranks.
+func dealRanks(to, from []rankedKey, shift int) {
+	var next [256]uint32
+	for i := range from {
+		next[byte(from[i].rank>>shift)]++
+	}
+	at := uint32(0)
+	for b, n := range &next {
+		next[b] = at
+		at += n
+	}
+	for _, k := range from {
+		place := &next[byte(k.rank>>shift)]
+		to[*place] = k
+		*place++
 	}
 }
 
@@ -161,16 +218,8 @@ func (t *keyTable) shared(part []rankedKey) int {
 		name := t.keys[k.key].name
 		n = min(n, len(name))
 		if name[:n] != first[:n] {
-			n = sharedPrefix(name[:n], first[:n])
+			n = shared(name[:n], first[:n])
 		}
-	}
-	return n
-}
-
-func sharedPrefix(a, b string) int {
-	n := 0
-	for n < len(a) && a[n] == b[n] {
-		n++
 	}
 	return n
 }

@@ -35,12 +35,12 @@ func TestKeyTable_Sorted(t *testing.T) {
 			}
 		}
 	}
-	order := table.sorted()
+	order := table.sorted(nil)
 	if len(order) != len(table.keys) {
 		t.Fatalf("%d of %d keys", len(order), len(table.keys))
 	}
 	for i := 1; i < len(order); i++ {
-		a, b := &table.keys[order[i-1]], &table.keys[order[i]]
+		a, b := &table.keys[order[i-1].key], &table.keys[order[i].key]
 		if cmp.Or(cmp.Compare(a.stream, b.stream), strings.Compare(a.name, b.name)) >= 0 {
 			t.Fatalf("%d %q stands before %d %q", a.stream, a.name, b.stream, b.name)
 		}
@@ -59,8 +59,8 @@ func TestDictionary_Code(t *testing.T) {
 				t.Fatalf("the number of %q leads to %q", s, got)
 			}
 		}
-		if looks && len(d.texts) > distinct || looks != (d.seats != nil) {
-			t.Errorf("%d texts, of which %d have numbers; it looks: %v", distinct, len(d.texts), d.seats != nil)
+		if looks && len(d.texts) > distinct || looks != !d.tired {
+			t.Errorf("%d texts, of which %d have numbers; it looks: %v", distinct, len(d.texts), !d.tired)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package segment
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // Work is how a seal or a merge is done.
 type Work struct {
@@ -46,22 +49,43 @@ type outlet struct {
 	rare    rarities
 }
 
+// outlets are those at rest, with their memory.
+var outlets = sync.Pool{New: func() any { return &outlet{w: &sealedWriter{}} }}
+
+// newOutlet is an outlet to a new file, to be released.
 func newOutlet(w Work, h SealedHead, recorded func(seq uint64) (int64, error)) (*outlet, error) {
-	writer, err := newSealedWriter(w.FS, w.Dir, h)
-	if err != nil {
+	o := outlets.Get().(*outlet)
+	if err := o.w.create(w.FS, w.Dir, h); err != nil {
+		o.release()
 		return nil, err
 	}
-	o := &outlet{work: w, w: writer, cols: make([]vector, firstField), columns: make([]column, firstField)}
+	o.work = w
+	for range firstField {
+		o.cols, o.columns = more(o.cols), append(o.columns, column{})
+	}
 	o.folding = folding{fold: w.Fold, recorded: recorded}
 	o.rare.rows = h.Last - h.First + 1
 	return o, nil
+}
+
+// release gives the memory of o to the next one.
+func (o *outlet) release() {
+	o.w.reset()
+	for i := range o.cols {
+		o.cols[i].reset()
+		o.cols[i].texts.reset()
+	}
+	o.rare.reset()
+	o.work, o.row, o.folding = Work{}, 0, folding{}
+	o.cols, o.columns, o.shapes = o.cols[:0], o.columns[:0], nil
+	outlets.Put(o)
 }
 
 // field is the number of a field's column, which is made if new.
 func (o *outlet) field(c column) int {
 	n := o.w.field(c)
 	for n >= len(o.cols) {
-		o.cols, o.columns = append(o.cols, vector{}), append(o.columns, column{})
+		o.cols, o.columns = more(o.cols), append(o.columns, column{})
 	}
 	o.columns[n] = c
 	return n
@@ -79,7 +103,7 @@ func (o *outlet) shape(cols []int) int {
 
 // key announces a key before the block in which its rows begin is written.
 func (o *outlet) key(k *Keyed) {
-	o.w.key(keyEntry{
+	o.w.key(&keyEntry{
 		stream: k.Stream, name: k.Name, row: k.Row, changes: k.Changes, beats: k.Beats, retractions: k.Retractions,
 		last: k.Last, base: k.Base,
 	})

@@ -2,7 +2,6 @@ package segment
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -66,7 +65,10 @@ func (m *merger) key(part []*mergeSource, byArrival bool) error {
 		k.Last = s.key.Last
 	}
 	m.out.key(&k)
-	for class := range classCount {
+	for class, rows := range [classCount]int{k.Changes, k.Beats, k.Retractions} {
+		if rows == 0 {
+			continue
+		}
 		for _, s := range part {
 			s.left = [classCount]int{s.key.Changes, s.key.Beats, s.key.Retractions}[class]
 		}
@@ -117,7 +119,7 @@ func (m *merger) interleave(live []*mergeSource) ([]*mergeSource, error) {
 			return nil, err
 		}
 		if s.left == 0 {
-			live = slices.Delete(live, i, i+1)
+			live = append(live[:i], live[i+1:]...)
 		} else if err := m.look(s); err != nil {
 			return nil, err
 		}

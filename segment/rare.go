@@ -38,6 +38,12 @@ type rareTexts struct {
 	lost    bool // its texts hardly repeat: it is none to look up by value
 }
 
+// reset forgets what was collected.
+func (p *rarities) reset() {
+	p.columns = nil
+	clear(p.codes)
+}
+
 // block takes the rows that are in the columns of o.
 func (p *rarities) block(o *outlet) {
 	for len(p.columns) < len(o.cols) {

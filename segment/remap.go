@@ -44,6 +44,15 @@ func (m *remap) add(c uint32, s string, to *texts) uint32 {
 	return code
 }
 
+// more is s with one item more: what its memory held there, if there is enough.
+func more[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s[:len(s)+1]
+	}
+	var none T
+	return append(s, none)
+}
+
 // grown is a slice of n items of any content in the memory of s, if there is
 // enough.
 func grown[T any](s []T, n int) []T {

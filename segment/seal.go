@@ -13,11 +13,13 @@ import (
 // h.Defs is what counts. A frame is not looked at after the next one was asked
 // for.
 //
-// All rows are held in memory until the end, about as much as the frames take.
+// All rows are held in memory until the end, about as much as the frames take. The
+// next seal uses it again, unless the garbage collector takes it before.
 // When Seal fails nothing is left in the directory.
 func Seal(w Work, h SealedHead, frames iter.Seq2[*Frame, error]) (path string, size int64, err error) {
-	in, err := takeIn(&w, h, frames)
-	if err != nil {
+	in := newIntake(h)
+	defer in.release()
+	if err := in.take(&w, frames); err != nil {
 		return "", 0, fmt.Errorf("seal positions %d to %d: %w", h.First, h.Last, err)
 	}
 	recorded := func(seq uint64) (int64, error) {
@@ -36,6 +38,7 @@ func (w Work) file(h SealedHead, recorded func(uint64) (int64, error), write fun
 	if err != nil {
 		return "", 0, err
 	}
+	defer o.release()
 	if err = write(o); err == nil {
 		size, err = o.finish()
 	}
@@ -46,12 +49,12 @@ func (w Work) file(h SealedHead, recorded func(uint64) (int64, error), write fun
 	return filepath.Join(w.Dir, SealedName(h.First, h.Last)), size, nil
 }
 
-// takeIn reads the frames.
-func takeIn(w *Work, h SealedHead, frames iter.Seq2[*Frame, error]) (*intake, error) {
+// take reads the frames.
+func (in *intake) take(w *Work, frames iter.Seq2[*Frame, error]) error {
+	h := &in.head
 	if h.First == 0 || h.Last < h.First || h.Last-h.First >= maxSealedRows {
-		return nil, errors.New("a sealed file holds one position at least and less than 2^32")
+		return errors.New("a sealed file holds one position at least and less than 2^32")
 	}
-	in := newIntake(h)
 	told := 0
 	for f, err := range frames {
 		if err == nil {
@@ -62,13 +65,13 @@ func takeIn(w *Work, h SealedHead, frames iter.Seq2[*Frame, error]) (*intake, er
 			err = w.step(0)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if in.next() != h.Last+1 {
-		return nil, fmt.Errorf("the frames end before position %d", in.next())
+		return fmt.Errorf("the frames end before position %d", in.next())
 	}
-	return in, nil
+	return nil
 }
 
 // seal writes the rows of in.
@@ -79,12 +82,13 @@ func (in *intake) seal(o *outlet) error {
 		o.w.settle(stream, time)
 	}
 	order := in.order()
-	g := newGather(in, o)
+	g := &in.gather
+	g.begin(in, o)
 	keys, row := order.keys, uint64(0) // those not announced yet, and the first one's first row
 	for rows := order.rows; len(rows) > 0; {
 		n := min(len(rows), blockRows)
 		for len(keys) > 0 && row < o.row+uint64(n) {
-			k := in.keyed(keys[0], row)
+			k := in.keyed(&keys[0], row)
 			o.key(&k)
 			keys, row = keys[1:], row+uint64(k.Rows())
 		}
@@ -97,9 +101,8 @@ func (in *intake) seal(o *outlet) error {
 	return nil
 }
 
-// keyed is a key whose rows begin at row.
-func (in *intake) keyed(number uint32, row uint64) Keyed {
-	k := &in.keys.keys[number]
+// keyed is key k, whose rows begin at row.
+func (in *intake) keyed(k *intakeKey, row uint64) Keyed {
 	return Keyed{
 		Stream: k.stream, Name: k.name, Row: row,
 		Changes: int(k.counts[changeClass]), Beats: int(k.counts[beatClass]), Retractions: int(k.counts[retractionClass]),

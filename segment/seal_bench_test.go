@@ -67,13 +67,15 @@ func (l *benchLog) head() SealedHead {
 	return SealedHead{First: l.frames[0].First, Last: l.frames[len(l.frames)-1].Last(), Defs: benchDefs}
 }
 
-// Sealing a log, by how many keys its rows are spread over.
+// Sealing a log, by its rows and how many keys they are spread over.
 //
 //	go test ./segment -run xxx -bench 'Seal$' -cpu 1
 func BenchmarkSeal(b *testing.B) {
-	for _, keys := range []int{1, 1000, 100_000} {
-		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			l := newBenchLog(1, benchRows, keys, benchVersions{})
+	for _, c := range []struct{ rows, keys int }{
+		{40_000, 1000}, {40_000, 100_000}, {benchRows, 1}, {benchRows, 1000}, {benchRows, 100_000},
+	} {
+		b.Run(fmt.Sprintf("rows=%d/keys=%d", c.rows, c.keys), func(b *testing.B) {
+			l := newBenchLog(1, c.rows, c.keys, benchVersions{})
 			w := testWork(b)
 			var size int64
 			b.ReportAllocs()

@@ -139,8 +139,8 @@ func writeSealed(t testing.TB, fs FS, dir string, rows []SealedRow) string {
 func writeTampered(t testing.TB, fs FS, dir string, rows []SealedRow, tamper func(*sealedWriter)) string {
 	t.Helper()
 	h := SealedHead{First: sealedFirst, Last: sealedFirst + uint64(len(rows)) - 1, Database: [16]byte{7}, Created: 99, Defs: sealedDefs}
-	w, err := newSealedWriter(fs, dir, h)
-	if err != nil {
+	w := &sealedWriter{}
+	if err := w.create(fs, dir, h); err != nil {
 		t.Fatal(err)
 	}
 	w.salt = 0xfeed // so that a file is the same each time
@@ -152,7 +152,7 @@ func writeTampered(t testing.TB, fs FS, dir string, rows []SealedRow, tamper fun
 		n := min(blockRows, len(rows)-row)
 		for len(keys) > 0 && keys[0].Row < uint64(row+n) {
 			k := &keys[0]
-			w.key(keyEntry{k.Stream, k.Name, k.Row, k.Changes, k.Beats, k.Retractions, k.Last, k.Base})
+			w.key(&keyEntry{k.Stream, k.Name, k.Row, k.Changes, k.Beats, k.Retractions, k.Last, k.Base})
 			keys = keys[1:]
 		}
 		if err := w.block(n, sealedBlock(w, rows[row:row+n])); err != nil {

@@ -77,7 +77,7 @@ func TestSealed_VerifyTellsProgress(t *testing.T) {
 func TestSealedWriter_Refuses(t *testing.T) {
 	good := SealedHead{First: 1, Last: 2, Defs: sealedDefs}
 	for _, h := range []SealedHead{{}, {First: 2, Last: 1}, {First: 1, Last: 1 << 40}, {First: 1, Last: 2, Defs: []Stream{{Number: 2}, {Number: 1}}}} {
-		if _, err := newSealedWriter(OS, t.TempDir(), h); !errors.Is(err, ErrInvalid) {
+		if err := new(sealedWriter).create(OS, t.TempDir(), h); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%+v: %v", h, err)
 		}
 	}
@@ -87,21 +87,21 @@ func TestSealedWriter_Refuses(t *testing.T) {
 	cases := map[string]func(w *sealedWriter){
 		"no rows":                func(w *sealedWriter) { w.batches([]uint64{1}, []int64{1}) },
 		"rows without a key":     func(w *sealedWriter) { w.block(2, two) },
-		"too few rows":           func(w *sealedWriter) { w.key(key); w.block(1, two) },
-		"no batches":             func(w *sealedWriter) { w.key(key); w.block(2, two) },
+		"too few rows":           func(w *sealedWriter) { w.key(&key); w.block(1, two) },
+		"no batches":             func(w *sealedWriter) { w.key(&key); w.block(2, two) },
 		"a batch elsewhere":      func(w *sealedWriter) { w.batches([]uint64{2}, []int64{1}) },
 		"batches back":           func(w *sealedWriter) { w.batches([]uint64{1, 1}, []int64{1, 2}) },
 		"knots back":             func(w *sealedWriter) { w.knots([]uint64{2, 1}, []int64{1, 2}) },
-		"an unknown stream":      func(w *sealedWriter) { w.key(keyEntry{stream: 2, name: "a", changes: 2}) },
-		"a key without rows":     func(w *sealedWriter) { w.key(keyEntry{stream: 1, name: "a"}) },
-		"keys back":              func(w *sealedWriter) { w.key(key); w.key(keyEntry{stream: 1, name: "a", row: 2, changes: 1}) },
-		"a key's rows elsewhere": func(w *sealedWriter) { w.key(keyEntry{stream: 1, name: "a", row: 1, changes: 1}) },
-		"a column too few":       func(w *sealedWriter) { w.key(key); w.block(2, two[:4]) },
+		"an unknown stream":      func(w *sealedWriter) { w.key(&keyEntry{stream: 2, name: "a", changes: 2}) },
+		"a key without rows":     func(w *sealedWriter) { w.key(&keyEntry{stream: 1, name: "a"}) },
+		"keys back":              func(w *sealedWriter) { w.key(&key); w.key(&keyEntry{stream: 1, name: "a", row: 2, changes: 1}) },
+		"a key's rows elsewhere": func(w *sealedWriter) { w.key(&keyEntry{stream: 1, name: "a", row: 1, changes: 1}) },
+		"a column too few":       func(w *sealedWriter) { w.key(&key); w.block(2, two[:4]) },
 	}
 	for name, do := range cases {
 		dir := t.TempDir()
-		w, err := newSealedWriter(OS, dir, good)
-		if err != nil {
+		w := &sealedWriter{}
+		if err := w.create(OS, dir, good); err != nil {
 			t.Fatal(err)
 		}
 		do(w)

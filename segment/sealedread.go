@@ -162,8 +162,11 @@ func (s *Sealed) read(b []byte, offset int64) error {
 // readPage reads the payload of a page and checks it. The payload begins lead
 // bytes into the memory it has.
 func (s *Sealed) readPage(p pagePlace, lead int) ([]byte, error) {
-	b := make([]byte, lead+int(p.length))
-	b = b[lead:]
+	return s.readPageInto(make([]byte, lead+int(p.length))[lead:], p)
+}
+
+// readPageInto is readPage into b, which has the length of the page.
+func (s *Sealed) readPageInto(b []byte, p pagePlace) ([]byte, error) {
 	if err := s.read(b, p.offset); err != nil {
 		return nil, err
 	}
@@ -292,6 +295,12 @@ func (s *Sealed) load(d *directory, slot, n int) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.openSlot(b, d, slot, n)
+}
+
+// openSlot opens what was read of a page.
+func (s *Sealed) openSlot(b []byte, d *directory, slot, n int) (*page, error) {
+	kind := d.kindOf(slot)
 	p, err := openPage(b, kind, n)
 	if err == nil && kind == zonePages {
 		var zones []zone

@@ -21,8 +21,19 @@ type sideTable struct {
 }
 
 func (t *sideTable) init(table int) {
-	columns := sideTables[table].columns
-	t.ints, t.texts = make([][]int64, len(columns)), make([]texts, len(columns))
+	if t.ints == nil {
+		columns := sideTables[table].columns
+		t.ints, t.texts = make([][]int64, len(columns)), make([]texts, len(columns))
+	}
+}
+
+// reset empties t and keeps its memory.
+func (t *sideTable) reset() {
+	for col := range t.ints {
+		t.ints[col] = t.ints[col][:0]
+		t.texts[col].reset()
+	}
+	t.bytes = 0
 }
 
 func (t *sideTable) addText(col int, s string) {
@@ -61,7 +72,7 @@ func (w *sealedWriter) flushTable(table int) {
 		case c.kind == textPages:
 			w.buf = appendTexts(w.buf, &t.texts[col])
 		case table == keysTable:
-			w.buf = appendDirect(w.buf, t.ints[col])
+			w.buf = appendDirect(w.buf, t.ints[col], surveyInts(t.ints[col]))
 		default:
 			w.buf = appendInts(w.buf, t.ints[col])
 		}
@@ -242,43 +253,48 @@ func (w *sealedWriter) kind(col int) pageKind {
 // writeColumn writes a page and notes its statistics.
 func (w *sealedWriter) writeColumn(col, n int, v *vector) pagePlace {
 	kind := w.kind(col)
-	z := zoneOf(v, kind)
-	w.zones[col] = z.append(w.zones[col], kind)
 	start := w.begin()
 	w.buf = append(w.buf, 0)
 	if len(v.rows) > 0 && len(v.rows) < n {
 		w.buf, w.buf[start+pageHead] = appendPresence(w.buf, v.rows, n)
 	}
+	var z zone
 	switch kind {
 	case intPages:
-		w.appendIntColumn(start, col, v)
+		s := surveyInts(v.ints)
+		z = s.zone(v.ints)
+		w.appendIntColumn(start, col, v, s)
 	case floatPages:
+		z = floatZone(v.floats)
 		w.buf = appendFloats(w.buf, v.floats)
 	default:
+		z = textZone(&v.texts)
 		w.buf = appendTexts(w.buf, &v.texts)
 	}
+	w.zones[col] = z.append(w.zones[col], kind)
 	return w.end(start)
 }
 
-func (w *sealedWriter) appendIntColumn(start, col int, v *vector) {
+// appendIntColumn appends the values of v, which s is the survey of.
+func (w *sealedWriter) appendIntColumn(start, col int, v *vector, s survey) {
 	switch col {
 	case colSeq:
-		w.buf = appendDirect(w.buf, v.ints)
+		w.buf = appendDirect(w.buf, v.ints, s)
 	case colTime:
-		w.appendTimes(start, v)
+		w.appendTimes(start, v, s)
 	case colVersion:
 		w.ints = append(w.ints[:0], v.ints...)
 		rebase(w.ints, w.pendingRuns(len(v.ints)), w.rows, false)
 		w.buf = appendInts(w.buf, w.ints)
 	default:
-		w.buf = appendInts(w.buf, v.ints)
+		w.buf = appendSurveyed(w.buf, v.ints, s)
 	}
 }
 
 // appendTimes writes times as they are or against the clock, whichever is
 // shorter. The column of positions is that of the same block.
-func (w *sealedWriter) appendTimes(start int, v *vector) {
-	w.buf = appendInts(w.buf, v.ints)
+func (w *sealedWriter) appendTimes(start int, v *vector, s survey) {
+	w.buf = appendSurveyed(w.buf, v.ints, s)
 	if len(w.clock.pieces) == 0 {
 		return
 	}
@@ -371,7 +387,7 @@ func (w *sealedWriter) retire() {
 	for i < len(w.pending) && w.pending[i].end <= w.rows {
 		i++
 	}
-	w.pending = w.pending[i:]
+	w.pending = slices.Delete(w.pending, 0, i)
 }
 
 func (w *sealedWriter) gatherIDs(v *vector) {

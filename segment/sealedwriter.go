@@ -32,32 +32,37 @@ func (k *keyEntry) end() uint64 {
 // block or by finish. Memory is that of a block, of a page of each small table,
 // of statistics and places of pages, and four bytes a key and eight an ID.
 type sealedWriter struct {
-	fs         FS
-	dir        string
-	path       string
-	file       File
-	err        error // the first one; nothing is written after it
-	salt       uint32
+	fs        FS
+	dir       string
+	path      string
+	file      File
+	err       error // the first one; nothing is written after it
+	salt      uint32
+	at        int64 // where buf begins in the file
+	info      SealedInfo
+	directory directoryWriter
+	clock     clock
+	fields    []column
+	fieldOf   map[column]int
+	shapes    [][]int
+	shapeOf   map[string]int
+	rows      uint64 // in blocks so far
+	announced uint64 // rows of all keys so far
+	stream    int    // index of that of the key announced last
+	batch     uint64 // first position of the batch added last
+	writerMemory
+}
+
+// writerMemory is the part of a sealedWriter that the next one can use again.
+type writerMemory struct {
 	buf        []byte // not written yet
-	at         int64  // where buf begins in the file
-	info       SealedInfo
-	directory  directoryWriter
-	clock      clock
-	fields     []column
-	fieldOf    map[column]int
-	shapes     [][]int
-	shapeOf    map[string]int
 	scratch    []byte
 	zones      [][]byte // by column, of the pages so far
 	sides      [tableCount]sideTable
 	keys       []uint32 // upper halves of their hashes
 	late       []uint32 // of those that have a late event
 	ids        []uint64 // the same of IDs, and the row
-	rows       uint64   // in blocks so far
 	pending    []keyRun // keys with rows in blocks to come
-	announced  uint64   // rows of all keys so far
-	stream     int      // index of that of the key announced last
-	batch      uint64   // first position of the batch added last
 	ints, more []int64  // versions; times against the clock
 }
 
@@ -69,13 +74,15 @@ type keyRun struct {
 	hash           uint32 // upper half
 }
 
-func newSealedWriter(fs FS, dir string, h SealedHead) (*sealedWriter, error) {
+// create begins the file. w is empty but for its memory.
+func (w *sealedWriter) create(fs FS, dir string, h SealedHead) (err error) {
 	if err := h.check(); err != nil {
-		return nil, fmt.Errorf("create sealed file: %w", err)
+		return fmt.Errorf("create sealed file: %w", err)
 	}
-	w := &sealedWriter{
-		fs: fs, dir: dir, path: filepath.Join(dir, SealedName(h.First, h.Last)),
-		fieldOf: map[column]int{}, shapeOf: map[string]int{}, zones: make([][]byte, firstField),
+	w.fs, w.dir, w.path = fs, dir, filepath.Join(dir, SealedName(h.First, h.Last))
+	w.fieldOf, w.shapeOf = map[column]int{}, map[string]int{}
+	for range firstField {
+		w.zones = more(w.zones)
 	}
 	var salt [4]byte
 	rand.Read(salt[:])
@@ -84,15 +91,34 @@ func newSealedWriter(fs FS, dir string, h SealedHead) (*sealedWriter, error) {
 	for i, d := range h.Defs {
 		w.info.Streams[i].Def, w.info.Streams[i].Settled = d, math.MinInt64
 	}
+	if w.buf == nil {
+		w.buf = make([]byte, 0, writeSize+writeSize/4)
+	}
 	for i := range w.sides {
 		w.sides[i].init(i)
 	}
-	var err error
 	if w.file, err = fs.Create(w.tmp()); err != nil {
-		return nil, fmt.Errorf("create sealed file: %w", err)
+		return fmt.Errorf("create sealed file: %w", err)
 	}
-	w.buf = appendSealedHeader(make([]byte, 0, writeSize+writeSize/4), w.salt, &h)
-	return w, nil
+	w.buf = appendSealedHeader(w.buf, w.salt, &h)
+	return nil
+}
+
+// reset empties w and keeps its memory.
+func (w *sealedWriter) reset() {
+	m := w.writerMemory
+	m.buf, m.keys, m.late, m.ids, m.pending = m.buf[:0], m.keys[:0], m.late[:0], m.ids[:0], m.pending[:0]
+	if cap(m.buf) > 4*writeSize { // a page was unlike others
+		m.buf = nil
+	}
+	for i := range m.zones {
+		m.zones[i] = m.zones[i][:0]
+	}
+	m.zones = m.zones[:0]
+	for i := range m.sides {
+		m.sides[i].reset()
+	}
+	*w = sealedWriter{writerMemory: m}
 }
 
 func (h *SealedHead) check() error {
@@ -170,7 +196,7 @@ func (w *sealedWriter) field(c column) int {
 		c.name = string([]byte(c.name))
 		w.fields = append(w.fields, c)
 		w.fieldOf[c] = n
-		w.zones = append(w.zones, nil)
+		w.zones = more(w.zones)
 	}
 	return n
 }
@@ -191,11 +217,10 @@ func (w *sealedWriter) shape(cols []int) int {
 	return n
 }
 
-// key announces a key, before the block in which its rows begin and in order.
-func (w *sealedWriter) key(k keyEntry) {
-	stream, ok := slices.BinarySearchFunc(w.info.Streams, k.stream, func(s SealedStream, n uint32) int {
-		return cmp.Compare(s.Def.Number, n)
-	})
+// key announces a key, before the block in which its rows begin and in order. Its
+// name is kept.
+func (w *sealedWriter) key(k *keyEntry) {
+	stream, ok := w.streamOf(k.stream)
 	end := k.end()
 	if !ok || k.row != w.announced || end == k.row {
 		w.fault("key %q of stream %d has rows %d to %d where row %d is next", k.name, k.stream, k.row, end, w.announced)
@@ -208,10 +233,10 @@ func (w *sealedWriter) key(k keyEntry) {
 	}
 	if s.Keys == 0 {
 		w.flushTable(keysTable) // the names of a block are of one stream and rise
-		s.FirstKey = string([]byte(k.name))
+		s.FirstKey = k.name
 	}
 	w.stream = stream
-	s.LastKey = string([]byte(k.name))
+	s.LastKey = k.name
 	s.Keys++
 	s.Rows += end - k.row
 	w.info.Keys++
@@ -219,10 +244,20 @@ func (w *sealedWriter) key(k keyEntry) {
 	hash := uint32(Hash(k.stream, k.name) >> 32)
 	w.keys = append(w.keys, hash)
 	w.pending = append(w.pending, keyRun{row: k.row, end: end, base: k.base, stream: stream, number: k.stream, hash: hash})
-	w.addKey(&k, s.LastKey)
+	w.addKey(k)
 }
 
-func (w *sealedWriter) addKey(k *keyEntry, name string) {
+// streamOf is the index of a stream, which mostly is that of the key before.
+func (w *sealedWriter) streamOf(number uint32) (index int, ok bool) {
+	if w.stream < len(w.info.Streams) && w.info.Streams[w.stream].Def.Number == number {
+		return w.stream, true
+	}
+	return slices.BinarySearchFunc(w.info.Streams, number, func(s SealedStream, n uint32) int {
+		return cmp.Compare(s.Def.Number, n)
+	})
+}
+
+func (w *sealedWriter) addKey(k *keyEntry) {
 	t := &w.sides[keysTable]
 	for col, v := range [...]int64{keyStream: int64(k.stream), keyRow: int64(k.row), keyChanges: int64(k.changes), keyBeats: int64(k.beats),
 		keyRetractions: int64(k.retractions), keyLast: int64(k.last), keyBase: int64(k.base)} {
@@ -230,8 +265,8 @@ func (w *sealedWriter) addKey(k *keyEntry, name string) {
 			t.ints[col] = append(t.ints[col], v)
 		}
 	}
-	t.addText(keyName, name)
-	w.grown(keysTable, len(name))
+	t.addText(keyName, k.name)
+	w.grown(keysTable, len(k.name))
 }
 
 // state adds a fold checkpoint in front of row; rows rise.

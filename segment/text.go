@@ -37,6 +37,12 @@ type texts struct {
 // at is value i.
 func (t *texts) at(i int) string { return t.dict[t.codes[i]] }
 
+// reset empties t and keeps its memory, but none of the texts.
+func (t *texts) reset() {
+	clear(t.dict[:cap(t.dict)])
+	t.codes, t.dict = t.codes[:0], t.dict[:0]
+}
+
 // textPage is an opened page of texts. Its memory, which the texts it gives are
 // part of, is never written to.
 type textPage struct {

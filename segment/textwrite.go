@@ -11,10 +11,11 @@ func appendTexts(dst []byte, v *texts) []byte {
 	defer textEncoders.Put(e)
 	e.load(v)
 	start := len(dst)
+	front, rise := e.frontSize()
 	switch {
-	case e.repeats():
+	case !rise && e.repeats():
 		dst = e.appendDictionary(dst)
-	case e.frontSize() < e.size-e.size/5:
+	case front < e.size-e.size/5:
 		dst = e.appendFront(dst)
 	default:
 		dst = e.appendPlain(dst, e.texts)
@@ -39,6 +40,7 @@ type textEncoder struct {
 	input []uint32 // the codes of the input
 	ends  []int64
 	page  []byte // a nested page
+	front []byte // groups
 }
 
 // known is the word that a code of the input stands for, if the stamp is that

@@ -30,13 +30,20 @@ type zone struct {
 }
 
 func intZone(v []int64) zone {
-	z := zone{count: uint32(len(v)), min: math.MaxInt64, max: math.MinInt64}
+	s := surveyInts(v)
+	return s.zone(v)
+}
+
+// zone is the statistics of v, which s is the survey of.
+func (s *survey) zone(v []int64) zone {
+	z := zone{count: uint32(len(v)), min: s.lo, max: s.hi}
+	var over int64 // its sign says whether a sum has overflowed
 	for _, x := range v {
-		z.min, z.max = min(z.min, x), max(z.max, x)
 		sum := z.sum + x
-		z.overflow = z.overflow || (x^sum)&(z.sum^sum) < 0
+		over |= (x ^ sum) & (z.sum ^ sum)
 		z.sum = sum
 	}
+	z.overflow = over < 0
 	return z
 }
 
@@ -60,17 +67,27 @@ func floatZone(v []float64) zone {
 
 func textZone(v *texts) zone {
 	z := zone{count: uint32(len(v.codes))}
-	seen := v.codes[0]
-	least, greatest := v.dict[seen], v.dict[seen]
-	for _, c := range v.codes[1:] {
-		if c == seen { // neighbours are often the same
-			continue
-		}
-		seen = c
-		if s := v.dict[c]; s < least {
+	least, greatest := v.at(0), v.at(0)
+	look := func(s string) {
+		if s < least {
 			least = s
 		} else if s > greatest {
 			greatest = s
+		}
+	}
+	if 2*len(v.dict) > min(len(v.codes), blockRows) {
+		for _, c := range v.codes {
+			look(v.dict[c])
+		}
+	} else {
+		var used [blockRows]bool
+		for _, c := range v.codes {
+			used[c%blockRows] = true
+		}
+		for c, s := range v.dict {
+			if used[c] {
+				look(s)
+			}
 		}
 	}
 	z.tmin, z.tmax = least[:min(len(least), zonePrefix)], greatest[:min(len(greatest), zonePrefix)]
