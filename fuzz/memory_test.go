@@ -65,7 +65,7 @@ func TestMemory(t *testing.T) {
 	if peak.counted > memoryLimit*3/4 {
 		t.Errorf("%d bytes are held, Options.MemoryBytes is %d", peak.counted, memoryLimit)
 	}
-	if peak.live > memoryLimit*3/2 {
+	if peak.live > memoryLimit*2 {
 		t.Errorf("%d bytes are in use, Options.MemoryBytes is %d", peak.live, memoryLimit)
 	}
 }
