@@ -22,7 +22,7 @@ func imported100(t *testing.T) {
 func TestVerify_Whole(t *testing.T) {
 	imported100(t)
 	out := mustRun(t, "", "verify", "db")
-	if !strings.HasPrefix(out, "✓ 100 events in 34 batches, ") || !strings.HasSuffix(out, "7 states: all as they should be\n") {
+	if !strings.HasPrefix(out, "✓ 100 events in 0 sealed files and 34 frames of log, ") || !strings.HasSuffix(out, "7 states: all as they should be\n") {
 		t.Errorf("got %s", out)
 	}
 	var report struct {
@@ -35,8 +35,36 @@ func TestVerify_Whole(t *testing.T) {
 	if !report.OK || report.Position != 100 || report.Events != 100 || report.Frames != 34 || report.States != 7 {
 		t.Errorf("got %+v", report)
 	}
-	if out := mustRun(t, "", "verify", "db", "--format", "csv"); !strings.Contains(out, "\ntrue,100,100,34,") {
+	if out := mustRun(t, "", "verify", "db", "--format", "csv"); !strings.Contains(out, "\ntrue,100,100,0,34,") {
 		t.Errorf("got %s", out)
+	}
+}
+
+// TestDump shows a sealed file, and refuses what is none.
+func TestDump(t *testing.T) {
+	imported100(t)
+	db, err := store.Open("db", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Seal(t.Context()), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := filepath.Glob("db/*.seg")
+	if err != nil || len(sealed) != 1 {
+		t.Fatalf("sealed files: %v, %v", sealed, err)
+	}
+	out := mustRun(t, "", "dump", sealed[0])
+	for _, want := range []string{"positions", "1 to 100", "keys", "seq", "time", "clock"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in the dump:\n%s", want, out)
+		}
+	}
+	if out := mustRun(t, "", "verify", "db"); !strings.HasPrefix(out, "✓ 100 events in 1 sealed file and 0 frames of log, ") {
+		t.Errorf("verify says %s", out)
+	}
+	if status, _, said := annals("", "dump", "db/LOCK"); status != statusFailure || !strings.Contains(said, "db/LOCK") {
+		t.Errorf("dump of another file: status %d, %s", status, said)
 	}
 }
 
