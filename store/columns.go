@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -48,6 +49,7 @@ type columnReader struct {
 	// What was found in the sealed files, as long as they are the current ones.
 	trail trail
 	heads []partHead
+	live  []stamp // of the changes in no sealed file, in order
 }
 
 // partHead is the first change behind the last one in a sealed file.
@@ -68,7 +70,7 @@ func (r *columnReader) some() (bool, error) {
 	t := &r.trail
 	if t.files != f {
 		t.follow(r.view.db, f, r.s, r.name, r.s.live.Get(r.name))
-		r.heads = nil
+		r.heads, r.live = nil, t.liveChanges(r.view.seq)
 	}
 	if r.at == beginning {
 		if r.gone, err = t.retracted(r.view.seq); err != nil {
@@ -109,12 +111,11 @@ func (r *columnReader) sealed(t *trail) (bool, error) {
 	if best == nil || best.file.Info().Last > r.view.seq {
 		return false, nil
 	}
-	live, err := t.liveAfter(r.at)
-	if err != nil {
-		return false, err
+	for len(r.live) > 0 && !r.at.before(r.live[0]) {
+		r.live = r.live[1:]
 	}
-	if live.before(bound) {
-		bound = live
+	if len(r.live) > 0 && r.live[0].before(bound) {
+		bound = r.live[0]
 	}
 	to, err := t.upTo(best, bound, r.view.time)
 	if err != nil || to <= from {
@@ -168,20 +169,21 @@ func (t *trail) next(p *part, from stamp) (n int, at stamp, ok bool, err error) 
 	return 0, at, false, nil
 }
 
-// liveAfter is the stamp of the first change behind from that is in no sealed file.
-func (t *trail) liveAfter(from stamp) (first stamp, err error) {
-	first = stamp{math.MaxInt64, math.MaxUint64}
+// liveChanges is the stamps of the changes up to position seq that are in no sealed
+// file, in order.
+func (t *trail) liveChanges(seq uint64) (all []stamp) {
 	for run := t.runs(); run != nil; run = t.older(run) {
-		for _, v := range run.Changes.All(latest, latestSeq) {
-			if at := t.s.stamp(v.Time, v.Seq); from.before(at) {
-				if at.before(first) {
-					first = at
-				}
-				break
-			}
+		for _, v := range run.Changes.All(latest, seq) {
+			all = append(all, t.s.stamp(v.Time, v.Seq))
 		}
 	}
-	return first, nil
+	slices.SortFunc(all, func(a, b stamp) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	return all
 }
 
 // upTo is how many changes of p come before the stamp bound and count as of event
