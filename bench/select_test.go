@@ -12,7 +12,7 @@ import (
 	"github.com/annalsdb/annals/store"
 )
 
-// rareType is the type of one event in rareEvery.
+// rareType is the type of one event in rareEvery, or of one if there are fewer.
 const (
 	rareType  = "failed"
 	rareEvery = 100_000
@@ -31,7 +31,7 @@ func rareDB(b *testing.B) *store.DB {
 			var batch store.Batch
 			for ; i < *eventsFlag && len(batch.Events) < batchSize; i++ {
 				e := l.event(i)
-				if i%rareEvery == rareEvery/2 {
+				if every := min(rareEvery, *eventsFlag); i%every == every/2 {
 					e.Type = rareType
 				}
 				batch.Events = append(batch.Events, e)
