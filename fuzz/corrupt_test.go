@@ -195,11 +195,13 @@ func (c *corruptCase) judge() error {
 }
 
 // verified has Verify find what is wrong, which must be something if bytes under a
-// checksum differ and nothing was cut.
+// checksum differ and nothing was cut. A sealed file may be gone that was damaged in
+// what merging does not read, as its statistics are.
 func (c *corruptCase) verified(db *store.DB, all bool) error {
 	_, err := db.Verify(context.Background(), nil)
+	_, gone := os.Stat(filepath.Join(c.dir, c.damage.file))
 	switch {
-	case err == nil && c.damage.shown && all:
+	case err == nil && c.damage.shown && all && gone == nil:
 		return fmt.Errorf("nobody noticed; %s", db.Recovery())
 	case err != nil && c.damage.file != "" && !errors.Is(err, store.ErrCorrupt):
 		return fmt.Errorf("verify: %w", err)
