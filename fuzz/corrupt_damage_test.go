@@ -177,7 +177,7 @@ func (b *corruptBase) logNames() []damage {
 			damageReplace(name, "nothing", nil), damageReplace(name, "a copy of the newest", b.files[b.newest()]),
 			damageReplace(name, "a header", b.files[b.newest()][:segment.LogHead]),
 		} {
-			d.wide = true
+			d.wide, d.whole = true, name == b.newest()
 			ds = append(ds, d)
 		}
 	}
