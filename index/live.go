@@ -18,8 +18,7 @@ type Retraction struct {
 
 // Runs is the versions of a key that stand in one log file. Changes are what a
 // fold reads: changes and deletes. Beats are heartbeats, kept apart so that a
-// state is found without stepping over them; they are ordered by time in any
-// stream.
+// state is found without stepping over them. Both are in the stream's order.
 type Runs struct {
 	First       uint64 // the first position of the log file
 	Changes     Run
@@ -50,7 +49,7 @@ type Key[T any] struct {
 func (k *Key[T]) Runs() *Runs { return k.runs.Load() }
 
 // In is the versions in the log file that begins at position first, which no
-// other of the key's begins behind; made is true if they are new. Its changes are
+// other of the key's begins behind; made is true if they are new. They are ordered
 // by arrival if that is given. The writer's.
 func (k *Key[T]) In(first uint64, arrival bool) (r *Runs, made bool) {
 	newest := k.runs.Load()
@@ -58,7 +57,7 @@ func (k *Key[T]) In(first uint64, arrival bool) (r *Runs, made bool) {
 		return newest, false
 	}
 	r = &Runs{First: first}
-	r.Changes.arrival = arrival
+	r.Changes.arrival, r.Beats.arrival = arrival, arrival
 	r.older.Store(newest)
 	k.runs.Store(r)
 	return r, true

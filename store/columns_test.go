@@ -141,3 +141,35 @@ func checkColumn(t *testing.T, c *segment.Columns, i int, want *Event) {
 		t.Errorf("row %+v, version %d, with %d fields is not event %+v", st, c.Version[i], fields, want)
 	}
 }
+
+// A history longer than is made in one go has every heartbeat of a stream by
+// arrival, however their times stand.
+func TestView_HistoryOfLateBeats(t *testing.T) {
+	db := open(t, t.TempDir(), &Options{Sync: SyncNever, noSeal: true})
+	if err := db.Define(bg, Stream{Name: "a", Order: ByArrival}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 3 * historyAtOnce
+	var b Batch
+	for i := range n {
+		b.Events = append(b.Events, Event{Stream: "a", Key: "k", Kind: Heartbeat, Time: time.Unix(int64(n-i*7%n), 0)})
+	}
+	if _, err := db.Append(bg, b); err != nil {
+		t.Fatal(err)
+	}
+	for _, sealed := range []bool{false, true} {
+		next := uint64(1)
+		for step, err := range db.Latest().History("a", "k") {
+			if err != nil || step.Event.Seq != next {
+				t.Fatalf("sealed %v: event %d comes where %d is next, %v", sealed, step.Event.Seq, next, err)
+			}
+			next++
+		}
+		if next != n+1 {
+			t.Fatalf("sealed %v: the history ends before event %d of %d", sealed, next, n)
+		}
+		if err := db.Seal(bg); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -180,7 +180,7 @@ func (t *trail) last(c class, at int64, seq uint64, keep func(index.Version) boo
 		f := t.files.sealed[i]
 		in := t.s.in(f)
 		switch {
-		case ok && arrival && c == changes:
+		case ok && arrival:
 			return best, ok, nil
 		case in == nil, f.Info().First > seq, in.MinTime > at, ok && in.MaxTime < best.Time:
 			continue
