@@ -46,8 +46,13 @@ func NewCache(limit int64) *Cache {
 	return c
 }
 
-// SetLimit makes limit the one that pages loaded from now on are held to.
-func (c *Cache) SetLimit(limit int64) { c.limit.Store(limit) }
+// SetLimit makes limit the one that pages are held to, and lets go of others.
+func (c *Cache) SetLimit(limit int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limit.Store(limit)
+	c.shrink(nil)
+}
 
 // Bytes is how much memory the pages and the directories take.
 func (c *Cache) Bytes() int64 { return c.bytes.Load() }
@@ -73,9 +78,14 @@ func (c *Cache) add(p *page) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ring = append(c.ring, p)
-	// Two rounds clear every mark and come by again.
+	c.shrink(p)
+}
+
+// shrink lets go of pages, but for keep, until the limit is kept to. Two rounds
+// clear every mark and come by again.
+func (c *Cache) shrink(keep *page) {
 	for steps := 2 * len(c.ring); steps > 0 && c.bytes.Load() > c.limit.Load() && len(c.ring) > 1; steps-- {
-		c.step(p)
+		c.step(keep)
 	}
 }
 

@@ -234,8 +234,8 @@ const (
 	fillKeys = 256
 )
 
-// rebuild makes the bbolt file anew from the log, beside, and renames it.
-// db.checkpoint is held; appends and reads go on, reads from the log.
+// rebuild makes the bbolt file anew from the events, beside, and renames it.
+// db.checkpoint is held; appends and reads go on, reads from the events.
 func (db *DB) rebuild(ctx context.Context) error {
 	db.opt.Logger.Warn("annals: the states in bbolt are rebuilt", "dir", db.dir, "because", *db.states.damage.Load())
 	tmp := db.states.path + ".tmp"

@@ -85,9 +85,10 @@ type logFile struct {
 // it after a crash; [DB.Recovery] says what was found. A nil o means the
 // defaults. One process at a time can have it open, others get [ErrLocked].
 //
-// A torn tail of the log, which nobody was told is stored, is cut. The states in
-// bbolt are rebuilt from the log if they are missing, stale or damaged. A log
-// that is damaged elsewhere is [ErrCorrupt], and nothing is changed; see
+// A torn tail of the log, which nobody was told is stored, is cut. Where the states
+// in bbolt are missing, stale or damaged they are rebuilt in the background, and
+// come from the events meanwhile. A log that is damaged elsewhere, or a sealed file
+// that cannot be opened, is [ErrCorrupt], and nothing is changed; see
 // Options.ReadDamaged.
 //
 // It reads the log files that are not sealed yet, usually fewer than two of

@@ -34,12 +34,13 @@ type Options struct {
 	// than two log files.
 	SegmentSize int64
 
-	// MemoryBytes is how much memory the engine takes; default 256 MiB. Half of it may be held: a quarter for pages of
-	// sealed files, a quarter for what is not in bbolt or sealed yet and for
-	// the keys in use; the other half is left to Go's collector, which lets as
-	// much garbage gather as there is live data. Appends wait before they
-	// would hold more; with very little they wait for each checkpoint.
-	// Results and batches are the caller's.
+	// MemoryBytes is about how much memory the engine takes; default 256 MiB.
+	// Half of it is held: at most three eighths of it by what is not sealed
+	// or in bbolt yet and the keys in use, the rest by pages of sealed files.
+	// The other half is left to Go's collector, which lets as much garbage
+	// gather as there is live data. Appends wait before they would hold
+	// more; with very little they wait for each checkpoint. Results and
+	// batches are the caller's.
 	MemoryBytes int64
 
 	// Fanout is how many adjacent sealed files of like size are merged into

@@ -22,11 +22,11 @@ import (
 //
 // state.db has one bucket a stream, named by its number, with the record of each
 // key (see appendRecord), and a bucket of its own that says to which database it
-// belongs and which position it reaches. It is derived from the log, so whatever
-// is wrong with it, it is built anew: at open when it is missing, torn, foreign
-// or behind what it says itself, and by the next checkpoint when a read of a
-// record meets damage; that read, like all reads of what bbolt does not have, is
-// answered from the log.
+// belongs and which position it reaches. It is derived from the events, so whatever
+// is wrong with it, the next checkpoint builds it anew: Open asks for one when the
+// file is missing, foreign or cannot be opened, and whoever meets damage, in looking
+// at its pages or in reading a record, leaves it to the next. A read of what bbolt
+// does not have, or cannot be believed in, is answered from the events.
 //
 // bbolt has no checksums of its own but on its two meta pages. So every record
 // has one over key and value, a key that the live index knows must be there, a

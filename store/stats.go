@@ -60,7 +60,7 @@ type Stats struct {
 	MergeWritten    int64 // bytes of sealed files made of others
 	HeldBytes       int64 // memory for versions not sealed, states not in bbolt, and keys in use
 	CacheBytes      int64 // memory for pages of sealed files
-	StatesDamaged   bool  // bbolt is damaged: states are read from the log until it is rebuilt
+	StatesDamaged   bool  // bbolt is damaged: states come from the events until it is rebuilt
 	LastPoisonError error // why nothing can be appended, nil if all is well
 }
 

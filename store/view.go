@@ -179,8 +179,8 @@ type State struct {
 
 // Get is the state of a key, and whether it has one. The latest costs a look at
 // the overlay, or a read of bbolt; another moment O(log n) and a read of one
-// event under [Replace], of all events since the key's last delete under other
-// folds.
+// event under [Replace], of those since the last fold checkpoint under other folds
+// (see Options.FoldStep).
 func (v *View) Get(stream, key string) (State, bool, error) {
 	s, err := v.stream(stream)
 	if err != nil {
