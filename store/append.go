@@ -226,7 +226,7 @@ func (db *DB) lookUp(b *batch) {
 			}
 			touched |= k.Data.reached.Load()
 			if r := k.Data.newest.Load(); r != nil {
-				touched |= uint64(r.bytes)
+				touched |= r.batch
 			}
 			b.keys[i] = k
 		}
@@ -263,16 +263,17 @@ func (db *DB) addEvents(g *group, b *batch) Receipt {
 	r := Receipt{First: db.last + 1, Recorded: instant(recorded), Versions: make([]uint64, len(b.events))}
 	frame := len(g.frames)
 	g.frames = append(g.frames, segment.BeginFrame(frameBuffer(segment.FrameHead+b.bound+8)))
-	known := db.streams.Load()
+	known, made := db.streams.Load(), len(g.made)
 	for i := range b.events {
 		e := &b.events[i]
-		ev := applied{stream: known.byName[e.Stream], key: b.keys[i], event: e, recorded: recorded}
+		ev := applied{stream: known.byName[e.Stream], key: b.keys[i], event: e, recorded: recorded, group: g, batch: r.First}
 		if ev.key == nil { // the stream is new: there is nothing to read
 			ev.key, _ = db.key(ev.stream, e.Key)
 		}
 		r.Versions[i] = ev.key.Data.head.version + 1
 		db.addEvent(&ev, &g.frames[frame], g.offset+g.size)
 	}
+	keepStates(g.made[made:])
 	f := segment.Frame{Marker: segment.EventFrame, Rows: len(b.events), First: r.First, Recorded: recorded, Durable: db.synced}
 	g.frames[frame] = segment.EndFrame(g.frames[frame], 0, db.log.Header.Salt, &f)
 	g.size += int64(len(g.frames[frame]))

@@ -204,9 +204,7 @@ func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 		if !w.key.Data.newest.CompareAndSwap(w.record, nil) {
 			continue
 		}
-		for r := w.record; r != nil; r = r.prev.Load() {
-			db.memory.dirty.Add(-r.bytes)
-		}
+		db.memory.dirty.Add(-w.record.size() - w.record.cut())
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -337,7 +335,7 @@ func (db *DB) fillOne(s *stream, k *key, due *overlaid) {
 		}
 	}
 	st, err := t.stateAt(latest, latestSeq)
-	r := overlay(record{head: k.Data.head, state: st, unknown: err != nil})
-	db.memory.dirty.Add(r.bytes - due.bytes)
+	r := &overlaid{record: record{head: k.Data.head, state: st, unknown: err != nil}}
+	db.memory.dirty.Add(r.size() - due.size())
 	k.Data.newest.Store(r)
 }

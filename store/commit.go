@@ -42,6 +42,7 @@ type group struct {
 	size   int64
 	frames [][]byte // the last may still be growing
 	last   uint64   // the last position once the group is written
+	made   []*overlaid
 
 	waiting bool
 	lead    chan struct{} // hands one of the waiting the lead
@@ -66,13 +67,14 @@ func frameBuffer(size int) []byte {
 	return make([]byte, 0, size)
 }
 
-// recycle gives up the group's frames. Nobody reads them any more: what is asked
-// for is in the file.
-func (g *group) recycle() {
+// recycle gives up the group's memory. Nobody reads its frames any more: what is
+// asked for is in the file. mu is held.
+func (db *DB) recycle(g *group) {
 	for i := range g.frames {
 		frameBuffers.Put(&g.frames[i])
 	}
-	g.frames = nil
+	clear(g.made)
+	db.made, g.made, g.frames = g.made[:0], nil, nil
 }
 
 // commit makes a checked batch part of the log and waits until that is known.
@@ -116,7 +118,8 @@ func (db *DB) writable(ctx context.Context) error {
 // group is the open group, begun if there is none. mu is held.
 func (db *DB) group() *group {
 	if db.open == nil {
-		db.open = &group{log: db.log, offset: db.end(), last: db.last}
+		db.open = &group{log: db.log, offset: db.end(), last: db.last, made: db.made}
+		db.made = nil
 	}
 	return db.open
 }
@@ -205,7 +208,7 @@ func (db *DB) leadOpen() {
 		}
 	}
 	db.syncing = nil
-	g.recycle()
+	db.recycle(g)
 	if next := db.open; next != nil && next.waiting {
 		next.lead <- struct{}{}
 	} else {
@@ -251,6 +254,7 @@ func (db *DB) publish(g *group) {
 		db.stats.syncs++
 	}
 	db.visible.Store(g.last)
+	db.cutOverlay(g.made)
 	db.stats.groups++
 	db.news.Ring()
 	if db.memory.dirty.Load() > db.bound()/2 || db.memory.held() > db.bound() {

@@ -59,12 +59,13 @@ type origin struct {
 // state is the fold of a key's events at some moment. content is encoded: under
 // Merge a [merged], else fields. One read from a sealed file has fields instead.
 type state struct {
-	live    bool // there is one
-	decoded bool // content is in fields
-	from    origin
-	typ     string
-	content string
-	fields  Fields
+	live     bool // there is one
+	decoded  bool // content is in fields
+	borrowed bool // content is in memory that is used again; see DB.keepStates
+	from     origin
+	typ      string
+	content  string
+	fields   Fields
 }
 
 // take makes the content of row that of the state.
@@ -98,25 +99,24 @@ type record struct {
 	head
 	state
 	unknown bool // the state could not be computed: it is asked of the log
+	due     bool // nor head and state yet: only its position is known
 }
 
-// overlaid is a record in the overlay. It is immutable but for prev, which leads
-// to the one before as long as that one may be asked for. What the next append to
-// the key looks at comes first, within a cache line.
+// overlaid is a record in the overlay. prev leads to the one before until the batch
+// of this one is visible. That batch may have several events of the key, which
+// make one record: it is written to until the batch is visible, and so nobody reads
+// it before but for prev and batch. After that it is immutable.
 type overlaid struct {
 	prev  atomic.Pointer[overlaid]
-	bytes int64 // about what it takes of memory
-	due   bool  // head and state are not known yet: only its position is
+	batch uint64 // the first position of its batch, 0 if it was made of events that are visible
 	record
 }
 
-// overlay makes an overlaid of r.
-func overlay(r record) *overlaid {
-	return &overlaid{record: r, bytes: overlaidBytes + int64(len(r.typ)+len(r.content))}
-}
+// size is about what the record takes of memory in the overlay.
+func (r *record) size() int64 { return overlaidBytes + int64(len(r.typ)+len(r.content)) }
 
 // overlaidBytes is the size of an overlaid, and what its content is rounded up by.
-const overlaidBytes = 208
+const overlaidBytes = 184
 
 // keyState is what the engine keeps with a key of the live index. reached is the
 // position of its last event, which a record in bbolt must reach to be the latest;
