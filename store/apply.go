@@ -13,15 +13,15 @@ import (
 
 // applied is one event on its way into the index and the states.
 type applied struct {
-	stream   *stream
-	key      *key
-	event    *Event
-	version  index.Version
-	recorded int64
-	group    *group
-	batch    uint64 // the first position of its batch
-	row      []byte // as it stands in the frame, never written to again
-	fields   int    // where in row the fields begin
+	stream  *stream
+	key     *key
+	event   *Event
+	batch   *batch
+	version index.Version
+	number  uint64 // its version within the key
+	same    uint64 // what it repeats, if it is unchanged
+	row     []byte // as it stands in the frame, never written to again
+	fields  int    // where in row the fields begin
 }
 
 // key is the key of that name for the writer: with its whole head, and made where
@@ -100,6 +100,7 @@ func (db *DB) apply(ev *applied) {
 	t.follow(db, db.files.Load(), ev.stream, ev.key.Name, ev.key)
 	st, err := db.next(ev)
 	db.enter(ev.stream, ev.key, db.log, ev.version, ev.event.Retracts)
+	d.ahead--
 	if ev.event.Kind == Retraction {
 		d.rehead(t)
 	} else {
@@ -121,19 +122,19 @@ func (db *DB) apply(ev *applied) {
 func (db *DB) overlayNext(ev *applied, r record) {
 	d := &ev.key.Data
 	before := d.newest.Load()
-	if before != nil && before.batch == ev.batch {
+	if before != nil && before.batch == ev.batch.first {
 		db.memory.dirty.Add(r.size() - before.size())
 		before.record = r
 		d.reached.Store(r.last)
 		return
 	}
-	next := &overlaid{batch: ev.batch, record: r}
+	next := &overlaid{batch: ev.batch.first, record: r}
 	for next.prev.Store(before); !d.newest.CompareAndSwap(before, next); next.prev.Store(before) {
 		before = d.newest.Load() // a checkpoint has just written it
 	}
 	d.reached.Store(r.last) // after the record: see DB.overlay
 	db.memory.dirty.Add(next.size())
-	ev.group.made = append(ev.group.made, next)
+	ev.batch.group.made = append(ev.batch.group.made, next)
 }
 
 // keepStates gives the records of a batch contents of their own: those in its frame
@@ -238,7 +239,7 @@ func (db *DB) next(ev *applied) (state, error) {
 // repeated is the state that an unchanged event stands for.
 func (db *DB) repeated(ev *applied) (state, error) {
 	st, err := db.current(ev.stream, ev.key)
-	if err != nil || st.live && st.from.seq == ev.event.Same {
+	if err != nil || st.live && st.from.seq == ev.same {
 		return st, err
 	}
 	return state{}, errRefold
@@ -254,7 +255,7 @@ func (ev *applied) state() state {
 }
 
 func (ev *applied) origin() origin {
-	return origin{seq: ev.version.Seq, version: ev.key.Data.version + 1, time: ev.version.Time, recorded: ev.recorded}
+	return origin{seq: ev.version.Seq, version: ev.number, time: ev.version.Time, recorded: ev.batch.recorded}
 }
 
 // mergeNext folds one event into the merged state, in whatever order it comes.
@@ -385,7 +386,7 @@ func (m *merged) repeats(fields Fields) bool {
 func (db *DB) callRepeats(ev *applied, fs Fields) bool {
 	f := folder{s: ev.stream, live: true, fields: fs}
 	e := *ev.event
-	e.Time, e.Recorded = instant(ev.version.Time), instant(ev.recorded)
-	e.Seq, e.Version = ev.version.Seq, ev.key.Data.version+1
+	e.Time, e.Recorded = instant(ev.version.Time), instant(ev.batch.recorded)
+	e.Seq, e.Version = ev.version.Seq, ev.number
 	return f.call(e) == nil && f.live && f.fields.Equal(fs)
 }

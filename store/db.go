@@ -50,6 +50,7 @@ type DB struct {
 	synced     int64     // the offset in log known to be synced
 	poisoned   error
 	scratch    []byte      // the leader's
+	placed     []placed    // the events of the batch at hand
 	made       []*overlaid // memory for the next group's
 	writer     trail       // of the key at hand
 	generation uint32      // of the dirty lists; from 1

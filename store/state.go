@@ -127,6 +127,7 @@ type keyState struct {
 	newest  atomic.Pointer[overlaid]
 	head
 	partial bool   // of head only last and version are known
+	ahead   uint32 // events that have a row and are still to be applied
 	dirty   uint32 // the generation in which the key was put on the dirty list
 }
 
