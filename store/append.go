@@ -211,33 +211,47 @@ func (db *DB) addStreams(g *group, defs []Stream) {
 }
 
 // lookUp finds the keys of the batch that are there already, before the writer's
-// lock is taken, and touches what applying their events will. The look-ups of a
-// large batch, each several waits for memory, overlap in a loop of their own.
+// lock is taken, and touches what applying their events will. Each look-up waits for
+// memory several times; those of some events overlap.
 func (db *DB) lookUp(b *batch) {
 	known := db.streams.Load()
 	b.keys = make([]*key, len(b.events))
-	var s *stream
-	touched := uint64(0)
-	for i := range b.events {
-		e := &b.events[i]
-		if s == nil || s.Name != e.Stream {
-			if s = known.byName[e.Stream]; s == nil {
-				continue
-			}
+	for from := 0; from < len(b.events); {
+		s, to := known.byName[b.events[from].Stream], from+1
+		for to < min(len(b.events), from+index.Together) && b.events[to].Stream == b.events[from].Stream {
+			to++
 		}
-		if k := s.live.Get(e.Key); k != nil {
-			if r := k.Runs(); r != nil {
-				newest, _ := r.Changes.Newest()
-				touched |= newest.Seq
-			}
-			touched |= k.Data.reached.Load()
-			if r := k.Data.newest.Load(); r != nil {
-				touched |= r.batch
-			}
-			b.keys[i] = k
+		if s != nil {
+			b.lookUp(s, from, to)
+		}
+		from = to
+	}
+}
+
+// lookUp finds the keys of the events from number from to to, less one, which are
+// of stream s.
+func (b *batch) lookUp(s *stream, from, to int) {
+	var names [index.Together]string
+	var found [index.Together]*key
+	for i := from; i < to; i++ {
+		names[i-from] = b.events[i].Key
+	}
+	s.live.GetAll(names[:to-from], &found)
+	keys := found[:to-from]
+	copy(b.keys[from:], keys)
+	for _, k := range keys {
+		if k == nil {
+			continue
+		}
+		b.touched |= k.Data.reached.Load()
+		if r := k.Data.newest.Load(); r != nil {
+			b.touched |= r.batch
+		}
+		if r := k.Runs(); r != nil {
+			newest, _ := r.Changes.Newest()
+			b.touched |= newest.Seq
 		}
 	}
-	b.touched = touched
 }
 
 // findKeys finds the keys of the batch for good, those of streams that are
