@@ -78,7 +78,7 @@ func (db *DB) loadHead(t *trail, p *part) (head, error) {
 // due puts a record into the overlay whose state is still to be computed: bbolt
 // has an older one.
 func (db *DB) due(s *stream, k *key) {
-	r := &overlaid{record: record{head: head{last: k.Data.last}, unknown: true, due: true}}
+	r := &overlaid{head: &head{last: k.Data.last}, unknown: true, due: true}
 	k.Data.newest.Store(r)
 	db.memory.dirty.Add(r.size())
 	db.dirty(s, k)
@@ -109,7 +109,7 @@ func (db *DB) apply(ev *applied) {
 	if err == errRefold {
 		st, err = t.stateAt(latest, latestSeq)
 	}
-	db.overlayNext(ev, record{head: d.head, state: st, unknown: err != nil})
+	db.overlayNext(ev, &record{head: d.head, state: st, unknown: err != nil})
 	db.dirty(ev.stream, ev.key)
 	if ev.event.ID != "" {
 		db.log.ids.add(ev.stream.number, ev.event.ID, ev.version)
@@ -119,16 +119,18 @@ func (db *DB) apply(ev *applied) {
 
 // overlayNext makes r the newest record of the event's key. What an earlier event
 // of the batch made of it is overwritten: nobody can see that.
-func (db *DB) overlayNext(ev *applied, r record) {
+func (db *DB) overlayNext(ev *applied, r *record) {
 	d := &ev.key.Data
 	before := d.newest.Load()
 	if before != nil && before.batch == ev.batch.first {
-		db.memory.dirty.Add(r.size() - before.size())
-		before.record = r
+		size := before.size()
+		before.set(r)
+		db.memory.dirty.Add(before.size() - size)
 		d.reached.Store(r.last)
 		return
 	}
-	next := &overlaid{batch: ev.batch.first, record: r}
+	next := &overlaid{batch: ev.batch.first}
+	next.set(r)
 	for next.prev.Store(before); !d.newest.CompareAndSwap(before, next); next.prev.Store(before) {
 		before = d.newest.Load() // a checkpoint has just written it
 	}

@@ -165,7 +165,7 @@ func (db *DB) newestOf(s *stream, keys []found, seq uint64) []record {
 			reached[i] = 0
 		}
 		if r != nil {
-			records[i] = r.record
+			records[i] = r.record()
 		}
 	}
 	db.states.fill(s, names, reached, records)

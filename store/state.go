@@ -99,24 +99,72 @@ type record struct {
 	head
 	state
 	unknown bool // the state could not be computed: it is asked of the log
-	due     bool // nor head and state yet: only its position is known
 }
 
 // overlaid is a record in the overlay. prev leads to the one before until the batch
 // of this one is visible. That batch may have several events of the key, which
 // make one record: it is written to until the batch is visible, and so nobody reads
 // it before but for prev and batch. After that it is immutable.
+//
+// There may be one for each key, so it is small: 96 bytes and the content. Mostly
+// the last event of a key is the change that its state is from, which then says all
+// that its head does.
 type overlaid struct {
-	prev  atomic.Pointer[overlaid]
-	batch uint64 // the first position of its batch, 0 if it was made of events that are visible
-	record
+	prev                    atomic.Pointer[overlaid]
+	batch                   uint64 // the first position of its batch, 0 if it was made of events that are visible
+	head                    *head  // nil: that of the origin
+	live, borrowed, unknown bool   // as in state and record
+	due                     bool   // not even the head is known: only its last position
+	from                    origin
+	typ, content            string
 }
 
-// size is about what the record takes of memory in the overlay.
-func (r *record) size() int64 { return overlaidBytes + int64(len(r.typ)+len(r.content)) }
+// set makes r hold x.
+func (r *overlaid) set(x *record) {
+	r.live, r.borrowed, r.unknown = x.live, x.borrowed, x.unknown
+	r.from, r.typ, r.content = x.from, x.typ, x.encoded()
+	if r.head = nil; x.head != x.from.head() {
+		r.head = &head{}
+		*r.head = x.head
+	}
+}
 
-// overlaidBytes is the size of an overlaid, and what its content is rounded up by.
-const overlaidBytes = 184
+// record is what r holds.
+func (r *overlaid) record() record {
+	x := record{unknown: r.unknown, state: state{live: r.live, from: r.from, typ: r.typ, content: r.content, borrowed: r.borrowed}}
+	if x.head = r.from.head(); r.head != nil {
+		x.head = *r.head
+	}
+	return x
+}
+
+// head is that of a key whose last event is the change that its state is from.
+func (o *origin) head() head {
+	return head{last: o.seq, version: o.version, seen: o.time, order: stamp{o.time, o.seq}}
+}
+
+// last is the last position of the key.
+func (r *overlaid) last() uint64 {
+	if r.head != nil {
+		return r.head.last
+	}
+	return r.from.seq
+}
+
+// size is about what r takes of memory.
+func (r *overlaid) size() int64 {
+	n := overlaidBytes + int64(len(r.typ)+len(r.content))
+	if r.head != nil {
+		n += headBytes
+	}
+	return n
+}
+
+// The size of an overlaid and what its content is rounded up by, and of a head.
+const (
+	overlaidBytes = 120
+	headBytes     = 48
+)
 
 // keyState is what the engine keeps with a key of the live index. reached is the
 // position of its last event, which a record in bbolt must reach to be the latest;
