@@ -198,6 +198,9 @@ func (p *intPage) atDelta(i int) int64 {
 	if i == from {
 		return x
 	}
+	if p.steady() {
+		return x + int64(i-from)*p.main.base
+	}
 	var sums [restart]int64
 	d := sums[:i-from+1]
 	p.main.slice(d, from)
@@ -207,6 +210,10 @@ func (p *intPage) atDelta(i int) int64 {
 	}
 	return x
 }
+
+// steady reports whether all differences are the same, as those of positions of
+// batches of one size are.
+func (p *intPage) steady() bool { return p.main.bits == 0 && p.patches.n() == 0 }
 
 // run is the run that value i is in: the last that starts at or before it.
 func (p *intPage) run(i int) int {

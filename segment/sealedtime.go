@@ -59,6 +59,9 @@ func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
 	if k.Row+uint64(k.Changes) > s.info.Rows {
 		return 0, s.noRow(k.Row + uint64(k.Changes))
 	}
+	if col == colTime && v >= s.info.MaxTime || col == colSeq && v >= int64(s.info.Last) {
+		return k.Changes, nil
+	}
 	lo, hi := k.Row, k.Row+uint64(k.Changes)
 	if hi-lo > 2*blockRows {
 		if lo, hi, err = s.narrow(col, lo, hi, v); err != nil {
@@ -90,8 +93,10 @@ func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
 }
 
 // spanRows is from how few rows on a search decodes them all: that costs less than
-// the last few looks at single values.
-const spanRows = 128
+// the last few looks at single values. More would cost most keys, which have few
+// rows, the clearing of the memory they are decoded into. It is twice restart, so
+// that the middle of more is not rounded down to below their first.
+const spanRows = 2 * restart
 
 // upTo is the number of the rows from lo to hi, of one block and at most spanRows,
 // whose value is at most v.
@@ -155,10 +160,12 @@ func (s *Sealed) Stamp(row uint64) (st Stamp, err error) {
 	if row >= s.info.Rows {
 		return st, s.noRow(row)
 	}
+	t := &d.tables[rowTable]
 	b, i := int(row/blockRows), int(row%blockRows)
+	slot, n := int(t.blocks[b].slot), t.blockLen(b)
 	var p [colFlags + 1]*page
 	for _, col := range [...]int{colSeq, colTime, colFlags} {
-		if p[col], err = s.must(d, rowTable, b, col); err != nil {
+		if p[col], err = s.page(d, slot+col, n); err != nil {
 			return st, err
 		}
 	}

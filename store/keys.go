@@ -18,6 +18,7 @@ type found struct {
 func (t *trail) followFound(db *DB, f *files, s *stream, x *found) {
 	t.db, t.files, t.s, t.name, t.k = db, f, s, x.name, x.k
 	t.parts, t.whole = x.parts, true
+	t.hash = segment.Hash(s.number, x.name)
 }
 
 // reached is the position of the key's newest event, and of what of it is sealed.
@@ -33,32 +34,45 @@ func (x *found) reached() uint64 {
 	return 0
 }
 
-// keysFrom is up to n keys of the stream in key order (descending if reverse),
-// from the name on, or behind it if past is set; with reverse and from "" from
-// the last one.
-func (f *files) keysFrom(s *stream, from string, past, reverse bool, n int) ([]found, error) {
-	w := keyWalk{reverse: reverse}
-	w.live = s.liveFrom(from, past, reverse, n)
+// keysFrom fills l with up to the n keys of the walk's stream in key order (descending
+// if reverse), from the name on, or behind it if past is set; with reverse and from
+// "" from the last one.
+func (f *files) keysFrom(from *keysWalk, l *keyList) error {
+	w := keyWalk{reverse: from.reverse, space: l.parts[:0]}
+	w.live = from.s.liveFrom(from.from, from.past, from.reverse, from.n)
 	for i := len(f.sealed) - 1; i >= 0; i-- {
-		if s.in(f.sealed[i]) == nil {
+		if in := from.s.in(f.sealed[i]); in == nil || from.of != nil && !from.of.matters(from.s, f.sealed[i], in) {
 			continue
 		}
-		if err := w.open(f.sealed[i], s, from, past); err != nil {
-			return nil, err
+		if err := w.open(f.sealed[i], from.s, from.from, from.past); err != nil {
+			return err
 		}
 	}
-	all := make([]found, 0, n)
-	for len(all) < n {
+	l.keys = slices.Grow(l.keys[:0], from.n)
+	for len(l.keys) < from.n {
 		x, ok, err := w.next()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !ok {
 			break
 		}
-		all = append(all, x)
+		l.keys = append(l.keys, x)
 	}
-	return all, nil
+	l.parts = w.space
+	return nil
+}
+
+// matters reports whether an event of a stream in a sealed file can have a say in
+// the states of the view.
+func (v *View) matters(s *stream, f *segment.Sealed, in *segment.SealedStream) bool {
+	return f.Info().First <= v.seq && (in.MinTime <= v.time || in.Retractions > 0 || s.Order == ByArrival)
+}
+
+// keyList is keys and the memory they are in, to be used again when they are not.
+type keyList struct {
+	keys  []found
+	parts []part
 }
 
 // liveFrom is the keys of the live index likewise.
@@ -82,7 +96,7 @@ func (s *stream) liveFrom(from string, past, reverse bool, n int) []*key {
 	return keys
 }
 
-// partsAtOnce is how many parts are made room for in one go.
+// partsAtOnce is how many parts are made room for at first.
 const partsAtOnce = 256
 
 // keyWalk merges the keys of the live index and of sealed files.
@@ -154,7 +168,7 @@ func (w *keyWalk) next() (x found, ok bool, err error) {
 		x.k, w.live = w.live[0], w.live[1:]
 	}
 	if cap(w.space)-len(w.space) < len(w.files) { // those given stay where they are
-		w.space = make([]part, 0, max(partsAtOnce, len(w.files)))
+		w.space = make([]part, 0, max(partsAtOnce, 2*cap(w.space), len(w.files)))
 	}
 	start := len(w.space)
 	for i := range w.files {
@@ -175,6 +189,7 @@ type keysWalk struct {
 	db      *DB
 	s       *stream
 	n       int
+	of      *View // only keys that may have a state in it; nil: all
 	reverse bool
 	from    string
 	past    bool // from itself was had
@@ -188,13 +203,18 @@ func (w *keysWalk) some(visit func(f *files, keys []found) error) (more bool, er
 		return false, err
 	}
 	defer f.unpin()
-	keys, err := f.keysFrom(w.s, w.from, w.past, w.reverse, w.n)
-	if err != nil {
+	var l keyList
+	if more, err = w.next(f, &l); err != nil {
 		return false, err
 	}
-	if len(keys) == 0 {
-		return false, visit(f, nil)
+	return more, visit(f, l.keys)
+}
+
+// next fills l with the next keys that f, which is pinned, holds.
+func (w *keysWalk) next(f *files, l *keyList) (more bool, err error) {
+	if err := f.keysFrom(w, l); err != nil || len(l.keys) == 0 {
+		return false, err
 	}
-	w.from, w.past = keys[len(keys)-1].name, true
-	return len(keys) == w.n, visit(f, keys)
+	w.from, w.past = l.keys[len(l.keys)-1].name, true
+	return len(l.keys) == w.n, nil
 }

@@ -21,8 +21,8 @@ type trail struct {
 	files *files
 	s     *stream
 	name  string
-	hash  uint64
-	k     *key // nil: nothing of it is in the live index
+	hash  uint64 // see [segment.Hash]
+	k     *key   // nil: nothing of it is in the live index
 
 	parts []part // what the files asked so far have
 	whole bool   // all were asked
@@ -101,7 +101,7 @@ func (t *trail) part(i int) (*part, error) {
 // partBefore is the part of the i-th sealed file if that may have an event whose
 // time is at most at.
 func (t *trail) partBefore(i int, in *segment.SealedStream, at int64) (*part, error) {
-	if !t.whole && at < in.Settled {
+	if at < in.Settled {
 		if may, err := t.files.sealed[i].MayHaveBefore(in, t.hash, at); !may {
 			return nil, err
 		}
@@ -218,11 +218,25 @@ func (t *trail) lastIn(p *part, c class, at int64, seq uint64, keep func(index.V
 	case at != latest:
 		n, err = p.file.Search(k, at)
 	}
+	if n == 0 || err != nil {
+		return version{}, false, err
+	}
+	row := k.Row + uint64(n-1)
+	s, err := p.file.Stamp(row)
 	if err != nil {
 		return version{}, false, err
 	}
+	if v := p.version(&s, row); s.Seq <= seq && s.Time <= at && (keep == nil || keep(v.Version)) {
+		return v, true, nil
+	}
+	return p.lastOf(k, n-1, at, seq, keep)
+}
+
+// lastOf is the last of the first n rows of k with Time ≤ at and Seq ≤ seq that
+// keep accepts.
+func (p *part) lastOf(k *segment.Keyed, n int, at int64, seq uint64, keep func(index.Version) bool) (version, bool, error) {
 	var space [stampsAtOnce]segment.Stamp
-	for size := 1; n > 0; size = min(4*size, stampsAtOnce) {
+	for size := 4; n > 0; size = min(4*size, stampsAtOnce) {
 		stamps := space[:min(size, n)]
 		n -= len(stamps)
 		if err := p.file.Stamps(k.Row+uint64(n), stamps); err != nil {
