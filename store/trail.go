@@ -27,6 +27,7 @@ type trail struct {
 	parts []part // what the files asked so far have
 	whole bool   // all were asked
 	space [4]part
+	rows  segment.RowReader
 }
 
 // part is what a sealed file has of a key; none of its counts is set if it has
@@ -52,6 +53,7 @@ func (v *version) isDelete() bool { return isDelete(v.Version) }
 func (t *trail) follow(db *DB, f *files, s *stream, name string, k *key) {
 	t.db, t.files, t.s, t.name, t.k = db, f, s, name, k
 	t.parts, t.whole = t.space[:0], false
+	t.rows = segment.RowReader{} // so that who asks for one key alone shares its memory with none
 	t.hash = segment.Hash(s.number, name)
 }
 
@@ -409,7 +411,7 @@ func (t *trail) row(v *version) (segment.Row, error) {
 	if v.file == nil {
 		return t.db.row(t.files, v.Version)
 	}
-	row, err := v.file.Row(v.key, uint64(place(v.Place).offset()))
+	row, err := t.rows.Row(v.file, v.key, uint64(place(v.Place).offset()))
 	if err != nil {
 		return segment.Row{}, fmt.Errorf("read event %d: %w", v.Seq, err)
 	}
