@@ -34,35 +34,6 @@ func (x *found) reached() uint64 {
 	return 0
 }
 
-// keysFrom fills l with up to the n keys of the walk's stream in key order (descending
-// if reverse), from the name on, or behind it if past is set; with reverse and from
-// "" from the last one.
-func (f *files) keysFrom(from *keysWalk, l *keyList) error {
-	w := keyWalk{reverse: from.reverse, space: l.parts[:0]}
-	w.live = from.s.liveFrom(from.from, from.past, from.reverse, from.n)
-	for i := len(f.sealed) - 1; i >= 0; i-- {
-		if in := from.s.in(f.sealed[i]); in == nil || from.of != nil && !from.of.matters(from.s, f.sealed[i], in) {
-			continue
-		}
-		if err := w.open(f.sealed[i], from.s, from.from, from.past); err != nil {
-			return err
-		}
-	}
-	l.keys = slices.Grow(l.keys[:0], from.n)
-	for len(l.keys) < from.n {
-		x, ok, err := w.next()
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		l.keys = append(l.keys, x)
-	}
-	l.parts = w.space
-	return nil
-}
-
 // matters reports whether an event of a stream in a sealed file can have a say in
 // the states of the view.
 func (v *View) matters(s *stream, f *segment.Sealed, in *segment.SealedStream) bool {
@@ -75,7 +46,20 @@ type keyList struct {
 	parts []part
 }
 
-// liveFrom is the keys of the live index likewise.
+// partsAtOnce is how many parts are made room for at first.
+const partsAtOnce = 256
+
+// room is memory for n parts. Those given stay where they are.
+func (l *keyList) room(n int) []part {
+	if cap(l.parts)-len(l.parts) < n {
+		l.parts = make([]part, 0, max(partsAtOnce, 2*cap(l.parts), n))
+	}
+	return l.parts[len(l.parts):]
+}
+
+// liveFrom is up to n keys of the live index in key order (descending if reverse),
+// from the name on, or behind it if past is set; with reverse and from "" from the
+// last one.
 func (s *stream) liveFrom(from string, past, reverse bool, n int) []*key {
 	keys := make([]*key, 0, n)
 	visit := func(k *key) bool {
@@ -96,15 +80,20 @@ func (s *stream) liveFrom(from string, past, reverse bool, n int) []*key {
 	return keys
 }
 
-// partsAtOnce is how many parts are made room for at first.
-const partsAtOnce = 256
-
-// keyWalk merges the keys of the live index and of sealed files.
-type keyWalk struct {
+// keysWalk goes through the keys of a stream, n at a time, in key order or
+// against it. It merges those of the live index and of sealed files.
+type keysWalk struct {
+	db      *DB
+	s       *stream
+	n       int
+	of      *View // only keys that may have a state in it; nil: all
 	reverse bool
-	live    []*key
-	files   []fileKeys // newest first
-	space   []part     // what the parts of the keys found stand in
+	from    string // where to begin; in reverse, "" is behind the last key
+	past    bool   // from itself was had
+
+	in    *files     // that the cursors are in
+	files []fileKeys // newest first
+	live  []*key
 }
 
 // fileKeys is the keys of one file and the next of them.
@@ -113,86 +102,6 @@ type fileKeys struct {
 	cursor segment.KeyCursor
 	next   segment.Keyed
 	ok     bool
-}
-
-func (w *keyWalk) open(file *segment.Sealed, s *stream, from string, past bool) error {
-	c := fileKeys{file: file}
-	switch {
-	case !w.reverse:
-		c.cursor = file.Seek(s.number, from)
-	case from == "" && !past:
-		c.cursor = file.SeekEnd(s.number)
-	case past:
-		c.cursor = file.Seek(s.number, from) // the one before comes first
-	default:
-		c.cursor = file.Seek(s.number, from+"\x00")
-	}
-	if err := w.advance(&c); err != nil {
-		return err
-	}
-	if past && c.ok && c.next.Name == from {
-		if err := w.advance(&c); err != nil {
-			return err
-		}
-	}
-	w.files = append(w.files, c)
-	return nil
-}
-
-func (w *keyWalk) advance(c *fileKeys) (err error) {
-	if w.reverse {
-		c.next, c.ok, err = c.cursor.Prev()
-	} else {
-		c.next, c.ok, err = c.cursor.Next()
-	}
-	return err
-}
-
-// next is the next key of all.
-func (w *keyWalk) next() (x found, ok bool, err error) {
-	before := func(name string) bool {
-		return !ok || !w.reverse && name < x.name || w.reverse && name > x.name
-	}
-	if len(w.live) > 0 {
-		x.name, ok = w.live[0].Name, true
-	}
-	for i := range w.files {
-		if c := &w.files[i]; c.ok && before(c.next.Name) {
-			x.name, ok = c.next.Name, true
-		}
-	}
-	if !ok {
-		return x, false, nil
-	}
-	if len(w.live) > 0 && w.live[0].Name == x.name {
-		x.k, w.live = w.live[0], w.live[1:]
-	}
-	if cap(w.space)-len(w.space) < len(w.files) { // those given stay where they are
-		w.space = make([]part, 0, max(partsAtOnce, 2*cap(w.space), len(w.files)))
-	}
-	start := len(w.space)
-	for i := range w.files {
-		if c := &w.files[i]; c.ok && c.next.Name == x.name {
-			w.space = append(w.space, part{file: c.file, Keyed: c.next})
-			if err := w.advance(c); err != nil {
-				return x, false, err
-			}
-		}
-	}
-	x.parts = slices.Clip(w.space[start:])
-	return x, true, nil
-}
-
-// keysWalk goes through the keys of a stream, n at a time, in key order or
-// against it.
-type keysWalk struct {
-	db      *DB
-	s       *stream
-	n       int
-	of      *View // only keys that may have a state in it; nil: all
-	reverse bool
-	from    string
-	past    bool // from itself was had
 }
 
 // some hands the next keys to visit with the files pinned that hold them; more is
@@ -212,9 +121,105 @@ func (w *keysWalk) some(visit func(f *files, keys []found) error) (more bool, er
 
 // next fills l with the next keys that f, which is pinned, holds.
 func (w *keysWalk) next(f *files, l *keyList) (more bool, err error) {
-	if err := f.keysFrom(w, l); err != nil || len(l.keys) == 0 {
+	l.keys, l.parts = slices.Grow(l.keys[:0], w.n), l.parts[:0]
+	if err := w.stand(f); err != nil {
 		return false, err
 	}
+	for len(l.keys) < w.n {
+		if ok, err := w.step(l); !ok {
+			return false, err
+		}
+	}
 	w.from, w.past = l.keys[len(l.keys)-1].name, true
-	return len(l.keys) == w.n, nil
+	return true, nil
+}
+
+// stand has the cursors in f and the keys of the live index. Where the files are
+// those of before, the cursors stand where they are to go on.
+func (w *keysWalk) stand(f *files) error {
+	w.live = w.s.liveFrom(w.from, w.past, w.reverse, w.n)
+	if w.in == f {
+		return nil
+	}
+	w.in, w.files = f, w.files[:0]
+	for i := len(f.sealed) - 1; i >= 0; i-- {
+		if in := w.s.in(f.sealed[i]); in == nil || w.of != nil && !w.of.matters(w.s, f.sealed[i], in) {
+			continue
+		}
+		if err := w.open(f.sealed[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *keysWalk) open(file *segment.Sealed) error {
+	c := fileKeys{file: file}
+	switch {
+	case !w.reverse:
+		c.cursor = file.Seek(w.s.number, w.from)
+	case w.from == "" && !w.past:
+		c.cursor = file.SeekEnd(w.s.number)
+	case w.past:
+		c.cursor = file.Seek(w.s.number, w.from) // the one before comes first
+	default:
+		c.cursor = file.Seek(w.s.number, w.from+"\x00")
+	}
+	if err := w.advance(&c); err != nil {
+		return err
+	}
+	if w.past && c.ok && c.next.Name == w.from {
+		if err := w.advance(&c); err != nil {
+			return err
+		}
+	}
+	w.files = append(w.files, c)
+	return nil
+}
+
+func (w *keysWalk) advance(c *fileKeys) (err error) {
+	if w.reverse {
+		c.next, c.ok, err = c.cursor.Prev()
+	} else {
+		c.next, c.ok, err = c.cursor.Next()
+	}
+	return err
+}
+
+// first is the name of the next key of all.
+func (w *keysWalk) first() (name string, ok bool) {
+	if len(w.live) > 0 {
+		name, ok = w.live[0].Name, true
+	}
+	for i := range w.files {
+		c := &w.files[i]
+		if c.ok && (!ok || !w.reverse && c.next.Name < name || w.reverse && c.next.Name > name) {
+			name, ok = c.next.Name, true
+		}
+	}
+	return name, ok
+}
+
+// step adds the next key of all to l; ok is false if there is none.
+func (w *keysWalk) step(l *keyList) (ok bool, err error) {
+	x := found{}
+	if x.name, ok = w.first(); !ok {
+		return false, nil
+	}
+	if len(w.live) > 0 && w.live[0].Name == x.name {
+		x.k, w.live = w.live[0], w.live[1:]
+	}
+	parts := l.room(len(w.files))
+	for i := range w.files {
+		if c := &w.files[i]; c.ok && c.next.Name == x.name {
+			parts = append(parts, part{file: c.file, Keyed: c.next})
+			if err := w.advance(c); err != nil {
+				return false, err
+			}
+		}
+	}
+	x.parts = slices.Clip(parts)
+	l.parts = l.parts[:len(l.parts)+len(parts)]
+	l.keys = append(l.keys, x)
+	return true, nil
 }
