@@ -12,6 +12,11 @@ type timeline struct {
 	seq    *page
 	values *page
 
+	// What a search found last, if that was decoded.
+	time     int64
+	position uint64
+	found    bool
+
 	touched uint
 }
 
@@ -43,15 +48,40 @@ func (l *timeline) load(b int) (err error) {
 
 // Search is the number of k's changes and deletes whose time is at most t, k being
 // a key of a stream by time. O(log n) looks at values, within few pages.
-func (s *Sealed) Search(k *Keyed, t int64) (n int, err error) { return s.search(k, colTime, t) }
+func (s *Sealed) Search(k *Keyed, t int64) (n int, err error) {
+	var l timeline
+	return s.search(&l, k, colTime, t)
+}
+
+// Last is [Sealed.Search] with the stamp of the last of those, if there is one.
+func (s *Sealed) Last(k *Keyed, t int64) (st Stamp, n int, err error) {
+	var l timeline
+	if n, err = s.search(&l, k, colTime, t); n == 0 || err != nil {
+		return st, n, err
+	}
+	row := k.Row + uint64(n-1)
+	if !l.found {
+		st, err = s.Stamp(row)
+		return st, n, err
+	}
+	flags, err := s.must(l.d, rowTable, l.block, colFlags)
+	if err != nil {
+		return st, n, err
+	}
+	st.Time, st.Seq = l.time, l.position
+	st.setFlags(flags.int(int(row % blockRows)))
+	return st, n, nil
+}
 
 // SearchSeq is the number of k's changes and deletes whose position is at most
 // seq, k being a key of a stream by arrival.
 func (s *Sealed) SearchSeq(k *Keyed, seq uint64) (n int, err error) {
-	return s.search(k, colSeq, int64(min(seq, 1<<63-1)))
+	var l timeline
+	return s.search(&l, k, colSeq, int64(min(seq, 1<<63-1)))
 }
 
-func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
+// search is the number of k's changes whose value in a column is at most v.
+func (s *Sealed) search(l *timeline, k *Keyed, col int, v int64) (int, error) {
 	d, err := s.opened()
 	if err != nil {
 		return 0, err
@@ -68,7 +98,7 @@ func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
 			return 0, err
 		}
 	}
-	l := timeline{s: s, d: d, col: col, block: -1}
+	*l = timeline{s: s, d: d, col: col, block: -1}
 	if lo/blockRows == (hi-1)/blockRows && lo < hi { // a row of that block is read next
 		blocks := d.tables[rowTable].blocks[lo/blockRows:]
 		l.touched = d.touch(int(blocks[0].slot), int(blocks[1].slot), int(lo%blockRows))
@@ -127,6 +157,10 @@ func (l *timeline) upTo(lo, hi uint64, v int64) (int, error) {
 		} else {
 			j = mid
 		}
+	}
+	if l.found = i > 0 && l.values.relative; l.found {
+		l.position = uint64(seqs[i-1])
+		l.time = values[i-1] + l.d.clock.at(l.position)
 	}
 	return i, nil
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -93,6 +94,7 @@ type keysWalk struct {
 
 	in    *files     // that the cursors are in
 	files []fileKeys // newest first
+	same  []int      // of files, those whose next key is that of all
 	live  []*key
 }
 
@@ -126,7 +128,7 @@ func (w *keysWalk) next(f *files, l *keyList) (more bool, err error) {
 		return false, err
 	}
 	for len(l.keys) < w.n {
-		if ok, err := w.step(l); !ok {
+		if ok, err := w.step(l); !ok || err != nil {
 			return false, err
 		}
 	}
@@ -186,40 +188,50 @@ func (w *keysWalk) advance(c *fileKeys) (err error) {
 	return err
 }
 
-// first is the name of the next key of all.
-func (w *keysWalk) first() (name string, ok bool) {
-	if len(w.live) > 0 {
-		name, ok = w.live[0].Name, true
-	}
-	for i := range w.files {
-		c := &w.files[i]
-		if c.ok && (!ok || !w.reverse && c.next.Name < name || w.reverse && c.next.Name > name) {
-			name, ok = c.next.Name, true
-		}
-	}
-	return name, ok
-}
-
 // step adds the next key of all to l; ok is false if there is none.
 func (w *keysWalk) step(l *keyList) (ok bool, err error) {
 	x := found{}
-	if x.name, ok = w.first(); !ok {
+	if len(w.live) > 0 {
+		x.name, ok = w.live[0].Name, true
+	}
+	w.same = w.same[:0]
+	for i := range w.files {
+		c := &w.files[i]
+		if !c.ok {
+			continue
+		}
+		order := strings.Compare(c.next.Name, x.name)
+		if w.reverse {
+			order = -order
+		}
+		if !ok || order < 0 {
+			x.name, ok, order, w.same = c.next.Name, true, 0, w.same[:0]
+		}
+		if order == 0 {
+			w.same = append(w.same, i)
+		}
+	}
+	if !ok {
 		return false, nil
 	}
 	if len(w.live) > 0 && w.live[0].Name == x.name {
 		x.k, w.live = w.live[0], w.live[1:]
 	}
-	parts := l.room(len(w.files))
-	for i := range w.files {
-		if c := &w.files[i]; c.ok && c.next.Name == x.name {
-			parts = append(parts, part{file: c.file, Keyed: c.next})
-			if err := w.advance(c); err != nil {
-				return false, err
-			}
+	return true, w.take(&x, l)
+}
+
+// take adds the key x to l with its parts in the files same, whose cursors go on.
+func (w *keysWalk) take(x *found, l *keyList) error {
+	parts := l.room(len(w.same))
+	for _, i := range w.same {
+		c := &w.files[i]
+		parts = append(parts, part{file: c.file, Keyed: c.next})
+		if err := w.advance(c); err != nil {
+			return err
 		}
 	}
 	x.parts = slices.Clip(parts)
 	l.parts = l.parts[:len(l.parts)+len(parts)]
-	l.keys = append(l.keys, x)
-	return true, nil
+	l.keys = append(l.keys, *x)
+	return nil
 }

@@ -208,30 +208,34 @@ func (t *trail) last(c class, at int64, seq uint64, keep func(index.Version) boo
 // lastIn is last within one part.
 func (t *trail) lastIn(p *part, c class, at int64, seq uint64, keep func(index.Version) bool) (version, bool, error) {
 	k := p.rows(c)
-	n := k.Changes
-	var err error
-	switch {
-	case n == 0:
-		return version{}, false, nil
-	case t.s.Order == ByArrival:
-		if seq < p.Last {
-			n, err = p.file.SearchSeq(k, seq)
-		}
-	case at != latest:
-		n, err = p.file.Search(k, at)
-	}
+	st, n, err := t.stampIn(p, k, at, seq)
 	if n == 0 || err != nil {
 		return version{}, false, err
 	}
-	row := k.Row + uint64(n-1)
-	s, err := p.file.Stamp(row)
-	if err != nil {
-		return version{}, false, err
-	}
-	if v := p.version(&s, row); s.Seq <= seq && s.Time <= at && (keep == nil || keep(v.Version)) {
+	v := p.version(&st, k.Row+uint64(n-1))
+	if v.Seq <= seq && v.Time <= at && (keep == nil || keep(v.Version)) {
 		return v, true, nil
 	}
 	return p.lastOf(k, n-1, at, seq, keep)
+}
+
+// stampIn is the number of k's rows that are in the stream's order at or before the
+// moment, and the stamp of the last one.
+func (t *trail) stampIn(p *part, k *segment.Keyed, at int64, seq uint64) (st segment.Stamp, n int, err error) {
+	n = k.Changes
+	switch {
+	case n == 0:
+		return st, 0, nil
+	case t.s.Order == ByTime && at != latest:
+		return p.file.Last(k, at)
+	case t.s.Order == ByArrival && seq < p.Last:
+		n, err = p.file.SearchSeq(k, seq)
+	}
+	if n == 0 || err != nil {
+		return st, 0, err
+	}
+	st, err = p.file.Stamp(k.Row + uint64(n-1))
+	return st, n, err
 }
 
 // lastOf is the last of the first n rows of k with Time ≤ at and Seq ≤ seq that
