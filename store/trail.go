@@ -179,12 +179,15 @@ func (t *trail) last(c class, at int64, seq uint64, keep func(index.Version) boo
 		}
 	}
 	for i := len(t.files.sealed) - 1; i >= 0; i-- {
-		f := t.files.sealed[i]
-		in := t.s.in(f)
-		switch {
-		case ok && arrival:
+		if ok && arrival {
 			return best, ok, nil
-		case in == nil, f.Info().First > seq, in.MinTime > at, ok && in.MaxTime < best.Time:
+		}
+		f := t.files.sealed[i]
+		if info := f.Info(); info.First > seq || info.MinTime > at || ok && info.MaxTime < best.Time {
+			continue
+		}
+		in := t.s.in(f)
+		if in == nil || in.MinTime > at || ok && in.MaxTime < best.Time {
 			continue
 		}
 		p, err := t.partBefore(i, in, at)
@@ -437,8 +440,11 @@ func (t *trail) event(v *version) (Event, error) {
 
 // retracted is what is retracted as known at seq: nil for most keys. The newest
 // retraction is looked at first, so one that is itself retracted has no effect.
-// O(retractions of the key), and free while the stream has none.
+// O(retractions of the key), and free while there are none.
 func (t *trail) retracted(seq uint64) (retracted, error) {
+	if !t.files.retract && t.runs() == nil {
+		return nil, nil
+	}
 	all, err := t.after(retractions, beginning, math.MaxInt, latest, seq)
 	if len(all) == 0 || err != nil {
 		return nil, err
