@@ -14,13 +14,22 @@ import (
 type scanScript struct {
 	rnd     *rand.Rand
 	retract bool                // there are retractions
+	batches int                 // so far
 	seqs    map[string][]uint64 // of changes by stream and key
 }
 
-var scanStart = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+// moment is up to some seconds behind the first event.
+func (g *scanScript) moment(seconds int) time.Time {
+	return time.Date(2024, 3, 1, 0, 0, g.rnd.IntN(seconds), 0, time.UTC)
+}
 
-func (g *scanScript) moment() time.Time {
-	return scanStart.Add(time.Duration(g.rnd.IntN(100_000)) * time.Second)
+// time is when the next event happened: in the second of its batch or near it, or,
+// in the first half, long before, so that files of the second have none of then.
+func (g *scanScript) time() time.Time {
+	if g.batches < 50 && g.rnd.IntN(50) == 0 {
+		return g.moment(g.batches)
+	}
+	return time.Date(2024, 3, 1, 0, 0, g.batches+g.rnd.IntN(3), 0, time.UTC)
 }
 
 var scanStreams = []Stream{{Name: "replace"}, {Name: "merge", Fold: Merge}, {Name: "arrival", Order: ByArrival}}
@@ -30,10 +39,11 @@ const scanTestKeys = 1500
 func scanKey(i int) string { return fmt.Sprintf("key-%05d", i*7) }
 
 func (g *scanScript) batch() (b Batch) {
+	g.batches++
 	for range 100 {
 		e := Event{
 			Stream: scanStreams[g.rnd.IntN(len(scanStreams))].Name, Key: scanKey(g.rnd.IntN(scanTestKeys)), Type: "t",
-			Time: g.moment(),
+			Time: g.time(),
 		}
 		seqs := g.seqs[e.Stream+e.Key]
 		switch n := g.rnd.IntN(100); {
@@ -75,7 +85,7 @@ func TestView_ScanIsGetOfEach(t *testing.T) {
 }
 
 func scanAndGet(t *testing.T, g *scanScript) {
-	db := open(t, t.TempDir(), &Options{SegmentSize: 64 << 10, Fanout: 2, Sync: SyncNever})
+	db := open(t, t.TempDir(), &Options{SegmentSize: 64 << 10, Fanout: 4, Sync: SyncNever})
 	for _, s := range scanStreams {
 		if err := db.Define(bg, s); err != nil {
 			t.Fatal(err)
@@ -84,9 +94,12 @@ func scanAndGet(t *testing.T, g *scanScript) {
 	for range 100 {
 		g.append(t, db)
 	}
+	if err := db.Seal(bg); err != nil {
+		t.Fatal(err)
+	}
 	views := []*View{db.Latest(), mustView(t, db, KnownAt(5000))}
 	for range 2 {
-		at := AsOf(g.moment())
+		at := AsOf(g.moment(100))
 		views = append(views, mustView(t, db, at), mustView(t, db, at, KnownAt(uint64(g.rnd.IntN(10_000)))))
 	}
 	rest := make([]Batch, 40)
