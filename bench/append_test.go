@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -66,7 +68,7 @@ func (s *syncLoop) step() {
 }
 
 // frameSize is the bytes that an append of one event writes, on average.
-func frameSize(b *testing.B, l *load) int {
+func frameSize(b *testing.B, l *load.Load) int {
 	b.Helper()
 	const n = 1000
 	dir := tempDir(b)
@@ -74,7 +76,7 @@ func frameSize(b *testing.B, l *load) int {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l.append(b, db, 0, n, 1)
+	appendAll(b, db, l, 0, n, 1)
 	if err := db.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -120,13 +122,13 @@ func BenchmarkAppend(b *testing.B) {
 type appender struct {
 	b      *testing.B
 	db     *store.DB
-	load   *load
+	made   *side.Events
 	events [1]store.Event
 	next   *atomic.Int64 // shared by those who append together, so that time goes on
 }
 
-func newAppender(b *testing.B, db *store.DB, l *load) *appender {
-	a := &appender{b: b, db: db, load: l, next: new(atomic.Int64)}
+func newAppender(b *testing.B, db *store.DB, l *load.Load) *appender {
+	a := &appender{b: b, db: db, made: side.NewEvents(l), next: new(atomic.Int64)}
 	for range 100 { // the first ones make the files
 		a.step()
 	}
@@ -134,7 +136,7 @@ func newAppender(b *testing.B, db *store.DB, l *load) *appender {
 }
 
 func (a *appender) step() {
-	a.events[0] = a.load.event(int(a.next.Add(1)))
+	a.events[0] = a.made.Event(int(a.next.Add(1)))
 	if _, err := a.db.Append(context.Background(), store.Batch{Events: a.events[:]}); err != nil {
 		a.b.Error(err)
 	}
@@ -144,7 +146,7 @@ func (a *appender) step() {
 // the processors.
 func appendParallel(b *testing.B, writers int) {
 	db, l := open(b, tempDir(b), nil), zipf()
-	newAppender(b, db, l)
+	made := newAppender(b, db, l).made
 	var all latencies
 	var mu sync.Mutex
 	var next atomic.Int64
@@ -154,7 +156,7 @@ func appendParallel(b *testing.B, writers int) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		var own latencies
-		a := &appender{b: b, db: db, load: l, next: &next}
+		a := &appender{b: b, db: db, made: made, next: &next}
 		for pb.Next() {
 			start := time.Now()
 			a.step()

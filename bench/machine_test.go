@@ -25,10 +25,6 @@ var (
 // takes for configuration, and removes the databases that benchmarks shared.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if dir := os.Getenv(killDir); dir != "" {
-		fmt.Fprintln(os.Stderr, ingestAndDie(dir, os.Getenv(killAfter)))
-		os.Exit(1)
-	}
 	if flag.Lookup("test.bench").Value.String() != "" {
 		fmt.Printf("go: %s\nkernel: %s\ncpus: %d\nmemory: %s\nfilesystem: %s\nevents: %d\nkeys: %d\n",
 			runtime.Version(), kernel(), runtime.NumCPU(), memory(), filesystem(cmp.Or(*dirFlag, os.TempDir())), *eventsFlag, *keysFlag)
