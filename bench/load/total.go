@@ -11,6 +11,20 @@ type Total struct {
 	Sum, Max float64
 }
 
+// Add adds the value of an event; none is negative.
+func (t *Total) Add(value float64) {
+	t.Count++
+	t.Sum += value
+	t.Max = max(t.Max, value)
+}
+
+// Merge adds the events of another total.
+func (t *Total) Merge(o Total) {
+	t.Count += o.Count
+	t.Sum += o.Sum
+	t.Max = max(t.Max, o.Max)
+}
+
 // Sizes of windows by time, in ns.
 const (
 	Minute = 60e9

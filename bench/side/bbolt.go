@@ -23,7 +23,7 @@ var boltEvents, boltMinutes = []byte("events"), []byte("minutes")
 // Bbolt makes that.
 var Bbolt = Maker{
 	Name:       "bbolt",
-	Version:    moduleVersion("go.etcd.io/bbolt"),
+	Version:    ModuleVersion("go.etcd.io/bbolt"),
 	Licence:    "MIT",
 	Settings:   "NoFreelistSync, FreelistMapType, (key, inverted time) keys, sorted puts, Batch where several write",
 	Durability: "fdatasync a batch",
@@ -105,7 +105,7 @@ func (d *bbolt) addMinutes(minutes *bolt.Bucket, rows []Row) (err error) {
 		}
 		key := append(binary.BigEndian.AppendUint64(nil, uint64(w.Start)), w.Type...)
 		if old := minutes.Get(key); old != nil {
-			t = Join(t, TotalOf(old))
+			t.Merge(TotalOf(old))
 		}
 		err = minutes.Put(key, AppendTotal(nil, t))
 	})
@@ -204,8 +204,8 @@ func (d *bbolt) Range(from, to int64) (t load.Total, err error) {
 	err = d.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(boltEvents).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if at := rowNanos(k); at >= from && at < to {
-				add(&t, rowValue(v))
+			if at := RowNanos(k); at >= from && at < to {
+				t.Add(RowValue(v))
 			}
 		}
 		return nil

@@ -34,8 +34,8 @@ func AppendValue(dst []byte, r *load.Reading) []byte {
 // ReadingOf is the reading that AppendKey and AppendValue stored. It holds nothing
 // of key and value.
 func ReadingOf(key, value []byte) (r load.Reading) {
-	r.Nanos = int64(^binary.BigEndian.Uint64(key[len(key)-8:]))
-	r.Value = math.Float64frombits(binary.LittleEndian.Uint64(value))
+	r.Nanos = RowNanos(key)
+	r.Value = RowValue(value)
 	r.Voltage = math.Float64frombits(binary.LittleEndian.Uint64(value[8:]))
 	text := string(value[16:]) // copied once, for both
 	r.Type, text = text[1:1+text[0]], text[1+text[0]:]
@@ -43,6 +43,15 @@ func ReadingOf(key, value []byte) (r load.Reading) {
 	r.Count, _ = binary.Varint(value[18+len(r.Type)+len(r.Status):])
 	return r
 }
+
+// RowNanos is the time in what AppendKey appended.
+func RowNanos(key []byte) int64 { return int64(^binary.BigEndian.Uint64(key[len(key)-8:])) }
+
+// RowType is the type in what AppendValue appended. It is part of it.
+func RowType(value []byte) []byte { return value[17 : 17+value[16]] }
+
+// RowValue is the number Value in what AppendValue appended.
+func RowValue(value []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(value)) }
 
 // Row is an event as bytes.
 type Row struct{ Key, Value []byte }

@@ -30,12 +30,12 @@ func (s *Totals) Add(typ []byte, nanos int64, value float64) {
 		t = new(load.Total)
 		windows[start] = t
 	}
-	add(t, value)
+	t.Add(value)
 }
 
 // AddRow adds an event as AppendKey and AppendValue stored it.
 func (s *Totals) AddRow(key, value []byte) {
-	s.Add(value[17:17+value[16]], rowNanos(key), rowValue(value))
+	s.Add(RowType(value), RowNanos(key), RowValue(value))
 }
 
 // Visit visits them all.
@@ -45,11 +45,6 @@ func (s *Totals) Visit(visit func(w load.Window, t load.Total)) {
 			visit(load.Window{Type: typ, Start: start}, *t)
 		}
 	}
-}
-
-// Join is the total of the events of both.
-func Join(a, b load.Total) load.Total {
-	return load.Total{Count: a.Count + b.Count, Sum: a.Sum + b.Sum, Max: max(a.Max, b.Max)}
 }
 
 // AppendTotal appends t in 24 bytes.
@@ -67,12 +62,3 @@ func TotalOf(b []byte) load.Total {
 		Max:   math.Float64frombits(binary.LittleEndian.Uint64(b[16:])),
 	}
 }
-
-func add(t *load.Total, value float64) {
-	t.Count++
-	t.Sum += value
-	t.Max = max(t.Max, value) // no value is negative
-}
-
-func rowNanos(key []byte) int64     { return int64(^binary.BigEndian.Uint64(key[len(key)-8:])) }
-func rowValue(value []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(value)) }

@@ -2,8 +2,8 @@ package side
 
 import "runtime/debug"
 
-// moduleVersion is the version of a module that this binary was built with.
-func moduleVersion(path string) string {
+// ModuleVersion is the version of a module that this binary was built with.
+func ModuleVersion(path string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
