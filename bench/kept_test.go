@@ -8,16 +8,17 @@ import (
 	"testing"
 
 	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/meter"
 	"github.com/annalsdb/annals/bench/side"
 )
 
 // ready opens, to be asked, the database of a side with -events events of a load,
 // which is made if it is not there, and holds its answers against the load. The
 // memory it takes is watched.
-func ready(b *testing.B, of int, name string) (history, *load.Load, *resident) {
+func ready(b *testing.B, of int, name string) (history, *load.Load, resident) {
 	b.Helper()
 	l, dir := keptSide(b, of, name)
-	memory := watchResident(b)
+	memory := resident{meter.Watch()}
 	s, err := openSide(of, dir, l, side.Ask)
 	if err != nil {
 		b.Fatal(err)
@@ -26,7 +27,7 @@ func ready(b *testing.B, of int, name string) (history, *load.Load, *resident) {
 	if err := l.CheckAsOf(*eventsFlag, s.AsOf); err != nil {
 		b.Fatal(err)
 	}
-	memory.forget()
+	memory.Forget()
 	return s, l, memory
 }
 

@@ -59,7 +59,7 @@ func asOf(b *testing.B, s side.AsOf, l *load.Load, frequent bool) {
 	var lat latencies
 	b.ReportAllocs()
 	for b.Loop() {
-		lat.add(ask())
+		lat.Add(ask())
 	}
 	lat.report(b)
 }
@@ -79,7 +79,7 @@ func BenchmarkStatesAt(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			memory.forget()
+			memory.Forget()
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := s.States(middle, func(string, load.Reading) { n++ }); err != nil {
@@ -118,11 +118,11 @@ func BenchmarkHistory(b *testing.B) {
 	}
 }
 
-func histories(b *testing.B, s history, l *load.Load, memory *resident, which string) {
+func histories(b *testing.B, s history, l *load.Load, memory resident, which string) {
 	if err := l.CheckHistory(*eventsFlag, 0, func(visit func(load.Reading)) error { return s.History(l.Keys[0], visit) }); err != nil {
 		b.Fatal(err)
 	}
-	memory.forget()
+	memory.Forget()
 	rnd := rand.New(rand.NewPCG(11, 11))
 	key, n, sum := l.Keys[0], 0, 0.0
 	b.ReportAllocs()
