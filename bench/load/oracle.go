@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -159,6 +160,43 @@ func (l *Load) CheckHistory(n, k int, run func(visit func(r Reading)) error) err
 		err = fmt.Errorf("history of %s: %w", l.Keys[k], err)
 	}
 	return err
+}
+
+// CheckReplay holds all events, which run visits in any order, against the first n
+// of the load: their number, and a sum of hashes.
+func (l *Load) CheckReplay(n int, run func(visit func(key string, r Reading)) error) error {
+	var want, got uint64
+	for i := range n {
+		want += hash(l.Key(i), l.Reading(i))
+	}
+	found := 0
+	err := run(func(key string, r Reading) {
+		got += hash(key, r)
+		found++
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("replay: %w", err)
+	case found != n:
+		return fmt.Errorf("replay: there are %d events, want %d", found, n)
+	case got != want:
+		return fmt.Errorf("replay: some of the %d events are not those that were put", n)
+	}
+	return nil
+}
+
+// hash mixes what an event says, FNV-1a over its words.
+func hash(key string, r Reading) uint64 {
+	h := uint64(14695981039346656037)
+	for _, text := range [3]string{key, r.Type, r.Status} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * 1099511628211
+		}
+	}
+	for _, word := range [4]uint64{uint64(r.Nanos), math.Float64bits(r.Value), math.Float64bits(r.Voltage), uint64(r.Count)} {
+		h = (h ^ word ^ word>>32) * 1099511628211
+	}
+	return h
 }
 
 func at(nanos int64) string { return time.Unix(0, nanos).UTC().Format(time.RFC3339Nano) }

@@ -59,6 +59,11 @@ type (
 	Range interface {
 		Range(from, to int64) (load.Total, error)
 	}
+	// Replay is all events, in any order: for sides that answer nothing else, so
+	// that it can be seen that what was put is there.
+	Replay interface {
+		Replay(visit func(key string, r load.Reading)) error
+	}
 	// Count is the number of events that there are. It may be slow.
 	Count interface {
 		Count() (int, error)
