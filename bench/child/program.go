@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // Program is one whose main calls Main, and so can be a child.
 type Program struct {
 	Path string
-	Env  []string // added to that of this process
+	Exec []string // a command and its arguments that start the program's; nil for none
 }
 
 // CannotError says that a side cannot do a workload.
@@ -77,8 +78,8 @@ func (p Program) Run(ctx context.Context, t workload.Task, progress func(done, t
 }
 
 func (p Program) command(ctx context.Context, what string, problem *tail) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, p.Path, Name, what)
-	cmd.Env = append(cmd.Environ(), p.Env...)
+	line := append(slices.Clone(p.Exec), p.Path, Name, what)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Stderr = problem
 	return cmd
 }
