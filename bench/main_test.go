@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/bench/child"
 	"github.com/annalsdb/annals/bench/machine"
 )
 
@@ -18,9 +19,13 @@ var (
 	sliceFlag  = flag.Duration("slice", 250*time.Millisecond, "length of one slice of a ratio")
 )
 
-// TestMain says on which machine the figures hold, as lines that benchstat
-// takes for configuration, and removes the databases that benchmarks shared.
+// TestMain is the command where the runner asks for a child. Else it says on which
+// machine the figures hold, as lines that benchstat takes for configuration, and
+// removes the databases that benchmarks shared.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == child.Name {
+		main()
+	}
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() != "" {
 		d := machine.Describe(cmp.Or(*dirFlag, os.TempDir()))

@@ -182,16 +182,21 @@ func parseSizes(text string) (sizes []int, err error) {
 	return sizes, nil
 }
 
-// settings are those of a workload at a size.
-func (o *options) settings(w *workload.Workload, events int) (workload.Settings, error) {
-	spec, err := load.Parse(cmp.Or(o.loadName, w.Load))
+// settings are those of a workload at a size, and what its load is called, which is
+// the same at all sizes.
+func (o *options) settings(w *workload.Workload, events int) (s workload.Settings, name string, err error) {
+	name = cmp.Or(o.loadName, w.Load)
+	spec, err := load.Parse(name)
 	if err != nil {
-		return workload.Settings{}, err
+		return s, "", err
 	}
-	spec.Seed = o.seed
+	if spec.Seed = o.seed; o.seed != 0 {
+		name += fmt.Sprintf(", seed %d", o.seed)
+	}
 	if w.Years > 0 {
+		name += fmt.Sprintf(", over %d years", w.Years)
 		all := time.Duration(w.Years) * 365 * 24 * time.Hour
 		spec.Step = max(all/time.Duration(events), time.Millisecond).Truncate(time.Millisecond)
 	}
-	return workload.Settings{Load: spec, Events: events, Time: o.time, Rate: o.rate}, nil
+	return workload.Settings{Load: spec, Events: events, Time: o.time, Rate: o.rate}, name, nil
 }

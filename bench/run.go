@@ -57,22 +57,19 @@ func (r *runner) all(ctx context.Context, args []string, out io.Writer) error {
 	for _, s := range r.sides {
 		batch.Sides = append(batch.Sides, tell(s))
 	}
-	var err error
 	for _, w := range r.workloads {
 		for _, events := range r.sizes {
-			outcomes, e := r.measure(ctx, w, events)
+			outcomes, err := r.measure(ctx, w, events)
+			if err != nil {
+				return err
+			}
 			batch.Outcomes = append(batch.Outcomes, outcomes...)
-			if err = e; err != nil {
-				break
+			if err := r.write(batch); err != nil { // what was measured is not lost with what follows
+				return err
 			}
 		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := r.show(batch, out); err != nil {
-		return err
-	}
+	r.show(batch, out)
 	if r.failed > 0 {
 		return fmt.Errorf("%d of %d failed", r.failed, len(batch.Outcomes))
 	}
@@ -86,15 +83,19 @@ func tell(c contestant) child.Side {
 	return s
 }
 
-// show prints what was measured and writes the files that were asked for.
-func (r *runner) show(batch report.Batch, out io.Writer) error {
-	var results report.Results
-	results.Add(batch)
+// show prints what was measured.
+func (r *runner) show(batch report.Batch, out io.Writer) {
+	results := report.Results{Batches: []report.Batch{batch}}
 	if r.command == cmdSmoke {
-		fmt.Fprintln(out, results.Smoke())
-	} else {
-		fmt.Fprintf(out, "%s\n%s\n%s%s%s", results.Sides(), results.Details(), results.Bars(), results.Growth(), results.Origins())
+		fmt.Fprint(out, results.Smoke())
+		return
 	}
+	fmt.Fprintf(out, "%s\n%s\n%s%s%s", results.Sides(), results.Details(), results.Bars(), results.Growth(), results.Origins())
+}
+
+// write writes the files that were asked for.
+func (r *runner) write(batch report.Batch) error {
+	results := report.Results{Batches: []report.Batch{batch}}
 	var errs []error
 	if r.json != "" {
 		errs = append(errs, results.Write(r.json))
@@ -102,7 +103,7 @@ func (r *runner) show(batch report.Batch, out io.Writer) error {
 	if r.svg != "" {
 		errs = append(errs, os.WriteFile(r.svg, []byte(results.SVG()), 0o644))
 	}
-	if r.readme && r.failed == 0 {
+	if r.readme {
 		errs = append(errs, r.writeReadmes(&batch))
 	}
 	return errors.Join(errs...)

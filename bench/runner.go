@@ -32,14 +32,14 @@ const limitTime = 500 * time.Millisecond
 // measure has all sides do a workload at a size, by turns, with the limit of the
 // machine between them.
 func (r *runner) measure(ctx context.Context, w *workload.Workload, events int) ([]report.Outcome, error) {
-	settings, err := r.settings(w, events)
+	settings, name, err := r.settings(w, events)
 	if err != nil {
 		return nil, err
 	}
 	outcomes := make([]report.Outcome, len(r.sides))
 	turns := make([]int, 0, len(r.sides)+1) // places of outcomes that can be measured
 	for i, s := range r.sides {
-		outcomes[i] = report.Outcome{Workload: w.Name, Side: s.Name, Load: settings.Load.String(), Events: events, Cannot: s.Cannot[w.Name]}
+		outcomes[i] = report.Outcome{Workload: w.Name, Side: s.Name, Load: name, Events: events, Cannot: s.Cannot[w.Name]}
 		if outcomes[i].Cannot == "" {
 			r.settle(&outcomes[i], r.prepare(ctx, w, s, settings))
 		}
@@ -49,7 +49,7 @@ func (r *runner) measure(ctx context.Context, w *workload.Workload, events int) 
 	}
 	if w.Limit.Name != "" && len(turns) > 0 && r.command != cmdSmoke {
 		turns = append(turns, len(outcomes))
-		outcomes = append(outcomes, report.Outcome{Workload: w.Name, Side: report.LimitSide, Load: settings.Load.String(), Events: events})
+		outcomes = append(outcomes, report.Outcome{Workload: w.Name, Side: report.LimitSide, Load: name, Events: events})
 	}
 	for round := range r.runs {
 		for _, i := range turns {
@@ -93,6 +93,9 @@ func (r *runner) once(ctx context.Context, w *workload.Workload, o *report.Outco
 	}
 	label := fmt.Sprintf("%s %s, %s events, run %d of %d", o.Workload, o.Side, load.Count(o.Events), round+1, r.runs)
 	result, err := r.child(ctx, of.program, task, label)
+	if ctx.Err() != nil {
+		return // it was killed with us
+	}
 	if err != nil {
 		if task.Database != "" {
 			err = fmt.Errorf("%w (the database is %s: remove it if load or format have changed since it was made)", err, task.Database)

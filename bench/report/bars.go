@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/meter"
 	"github.com/annalsdb/annals/bench/workload"
 )
 
@@ -33,7 +34,7 @@ func (r *Results) Bars() string {
 // measured at several.
 func (r *Results) Growth() string {
 	var b strings.Builder
-	for _, c := range r.curves() {
+	for _, c := range growths(r.groups()) {
 		for _, s := range c.series {
 			labels, values := make([]string, len(s.points)), make([]spread, len(s.points))
 			for i, p := range s.points {
@@ -89,7 +90,7 @@ func medianPoints(o *Outcome) (points []workload.Point) {
 				rates, p50, p99 = append(rates, run.Points[i].Rate), append(p50, run.Points[i].P50), append(p99, run.Points[i].P99)
 			}
 		}
-		points = append(points, workload.Point{Writers: p.Writers, Rate: median(rates), P50: median(p50), P99: median(p99)})
+		points = append(points, workload.Point{Writers: p.Writers, Rate: meter.Median(rates), P50: meter.Median(p50), P99: meter.Median(p99)})
 	}
 	return points
 }

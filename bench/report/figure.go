@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -26,6 +25,9 @@ func Format(value float64, unit string) string {
 
 // scaled divides by base as often as there are units for it.
 func scaled(v, base float64, units ...string) string {
+	if v == math.Trunc(v) && math.Abs(v) < base { // a count has no parts
+		return strings.TrimSpace(strconv.Itoa(int(v)) + " " + units[0])
+	}
 	for len(units) > 1 && math.Abs(v) >= base*0.9995 {
 		v, units = v/base, units[1:]
 	}
@@ -36,7 +38,7 @@ func scaled(v, base float64, units ...string) string {
 func digits(v float64) string {
 	places := 2
 	switch a := math.Abs(v); {
-	case v == math.Trunc(v) && a < 1000, a >= 99.95:
+	case a >= 99.95:
 		places = 0
 	case a >= 9.995:
 		places = 1
@@ -133,8 +135,8 @@ func advantage(a, b spread, paired bool) (times float64, text string) {
 	return times, digits(times) + " ×"
 }
 
-// ofLimit is the part of a limit, whose rate costs l.Per for each unit of the main
-// figure, that a figure reaches; "" if there is none.
+// ofLimit is how much of the limit a main figure reaches, of which each unit costs
+// l.Per of the limit: 1 is all of it.
 func ofLimit(s, limit spread, l workload.Limit, paired bool) string {
 	least := limit
 	least.unit, least.runs = s.unit, make([]float64, len(limit.runs))
@@ -149,5 +151,5 @@ func ofLimit(s, limit spread, l workload.Limit, paired bool) string {
 		least.runs[i] = convert(v)
 	}
 	times, _ := advantage(s, least, paired)
-	return fmt.Sprintf("%s %%", digits(times*100))
+	return digits(times)
 }

@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/annalsdb/annals/bench/load"
-	"github.com/annalsdb/annals/bench/meter"
 )
-
-func median(v []float64) float64 { return meter.Median(v) }
 
 // curve is a chart of lines, both of whose axes are logarithmic.
 type curve struct {
@@ -27,26 +25,39 @@ type series struct {
 
 type point struct{ x, y float64 }
 
-// curves are what can be drawn: the cost of workloads that were measured at several
-// sizes, and latency against throughput.
-func (r *Results) curves() (all []curve) {
+// curves are what can be drawn.
+func (r *Results) curves() []curve {
 	groups := r.groups()
-	for i := 0; i < len(groups); {
-		c := curve{title: groups[i].workload.Name, xUnit: "events"}
-		first := groups[i]
-		for ; i < len(groups) && groups[i].workload == first.workload && groups[i].load == first.load; i++ {
-			for _, e := range groups[i].entries {
-				if s, ok := e.main(); ok && e.Side != LimitSide && first.workload.Grows {
+	return append(growths(groups), latencies(groups)...)
+}
+
+// growths are the main figures of workloads that were measured at several sizes.
+func growths(groups []group) (all []curve) {
+	for len(groups) > 0 {
+		same := 1
+		for same < len(groups) && groups[same].workload == groups[0].workload && groups[same].load == groups[0].load {
+			same++
+		}
+		c := curve{title: groups[0].workload.Name, xUnit: "events"}
+		for _, g := range groups[:same] {
+			for _, e := range g.entries {
+				if s, ok := e.main(); ok && e.Side != LimitSide && g.workload.Grows {
 					c.unit = s.unit
-					c.add(e.Side, point{float64(groups[i].events), s.median})
+					c.add(e.Side, point{float64(g.events), s.median})
 				}
 			}
 		}
-		c.dropSingle()
+		c.series = slices.DeleteFunc(c.series, func(s series) bool { return len(s.points) < 2 })
 		if len(c.series) > 0 {
 			all = append(all, c)
 		}
+		groups = groups[same:]
 	}
+	return all
+}
+
+// latencies are curves of latency against throughput.
+func latencies(groups []group) (all []curve) {
 	for _, g := range groups {
 		c := curve{title: g.workload.Name + ": p50 against rate", xUnit: "events/s", unit: "ns"}
 		for _, e := range g.entries {
@@ -69,17 +80,6 @@ func (c *curve) add(name string, p point) {
 		}
 	}
 	c.series = append(c.series, series{name, []point{p}})
-}
-
-// dropSingle leaves out what was measured at one size only.
-func (c *curve) dropSingle() {
-	var kept []series
-	for _, s := range c.series {
-		if len(s.points) > 1 {
-			kept = append(kept, s)
-		}
-	}
-	c.series = kept
 }
 
 // Sizes of a panel of the SVG and of the margins in it.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/annalsdb/annals/bench/child"
@@ -46,7 +47,9 @@ func (r *Results) groups() (all []group) {
 		all = append(all, of...)
 	}
 	for _, g := range all {
-		slices.SortStableFunc(g.entries, func(x, y entry) int { return cmp.Compare(rank(x.Side), rank(y.Side)) })
+		slices.SortStableFunc(g.entries, func(x, y entry) int {
+			return cmp.Or(rank(x.Side)-rank(y.Side), strings.Compare(x.Side, y.Side))
+		})
 	}
 	return all
 }
@@ -104,7 +107,7 @@ func (r *Results) Details() string {
 			last = g.workload.Name
 			fmt.Fprintf(&b, "### %s\n\n%s.%s\n\n", last, upperFirst(g.workload.What), limitText(g.workload))
 		}
-		fmt.Fprintf(&b, "%s, %s events:\n\n%s\n", g.load, load.Count(g.events), g.table())
+		fmt.Fprintf(&b, "%s, %s events:\n\n%s\n%s", g.load, load.Count(g.events), g.table(), g.pointTable())
 	}
 	return b.String()
 }
@@ -117,7 +120,7 @@ func limitText(w *workload.Workload) string {
 	if err != nil {
 		return ""
 	}
-	unit, per := strings.TrimSuffix(l.Unit, "/s"), digits(w.Limit.Per)
+	unit, per := strings.TrimSuffix(l.Unit, "/s"), strconv.FormatFloat(w.Limit.Per, 'f', -1, 64)
 	if unit != "B" {
 		unit = strings.TrimSuffix(unit, "s")
 	}
@@ -154,10 +157,9 @@ func (g *group) table() string {
 func rest(o *Outcome) string {
 	var parts []string
 	for _, s := range o.spreads()[1:] {
-		parts = append(parts, s.name+" "+s.String())
-	}
-	for _, p := range medianPoints(o) {
-		parts = append(parts, fmt.Sprintf("%d: %s at p50 %s, p99 %s", p.Writers, Format(p.Rate, "events/s"), Format(p.P50, "ns"), Format(p.P99, "ns")))
+		if s.max != 0 {
+			parts = append(parts, s.name+" "+s.String())
+		}
 	}
 	var notes []string
 	for _, run := range o.Runs {
@@ -168,6 +170,20 @@ func rest(o *Outcome) string {
 		}
 	}
 	return strings.Join(append(parts, notes...), ", ")
+}
+
+// pointTable has a row for each number of writers of a curve; "" if there is none.
+func (g *group) pointTable() string {
+	t := newTable("side", ">writers", ">median rate", ">p50", ">p99")
+	for _, e := range g.entries {
+		for _, p := range medianPoints(e.Outcome) {
+			t.add(e.Side, strconv.Itoa(p.Writers), Format(p.Rate, "events/s"), Format(p.P50, "ns"), Format(p.P99, "ns"))
+		}
+	}
+	if len(t.rows) == 0 {
+		return ""
+	}
+	return t.String() + "\n"
 }
 
 // Summary is a row for each workload and size: ours, the best peer, the limit.

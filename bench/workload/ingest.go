@@ -72,7 +72,7 @@ func (j *Job) ingest(p side.Purpose) error {
 		return err
 	}
 	closed := time.Since(start)
-	spent, peak := meter.Used().Since(before), memory.Stop()
+	spent := meter.Used().Since(before)
 	n := float64(j.Events)
 	if p == side.Ingest {
 		j.figure("rate", n/acknowledged.Seconds(), "events/s")
@@ -83,8 +83,7 @@ func (j *Job) ingest(p side.Purpose) error {
 	if err := j.disk(dir); err != nil {
 		return err
 	}
-	j.figure("peak memory", float64(peak), "B")
-	j.figure("memory before", float64(memory.Before), "B")
+	j.memory(memory)
 	j.figure("CPU an event", float64(spent.CPU)/n, "ns")
 	j.figure("written an event", float64(spent.Written)/n, "B")
 	j.figure("write amplification", float64(spent.Written)/n/sizeAsJSON(j.load), "")

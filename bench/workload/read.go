@@ -45,10 +45,15 @@ const readingBytes = 64
 func (j *Job) asking(f func(s side.Side, memory *meter.Resident) error) error {
 	memory := meter.Watch()
 	err := j.with(j.Database, side.Options{Purpose: side.Ask}, func(s side.Side) error { return f(s, memory) })
-	peak := memory.Stop()
-	j.figure("peak memory", float64(peak), "B")
-	j.figure("memory before", float64(memory.Before), "B")
+	j.memory(memory)
 	return err
+}
+
+// memory are figures of the process's resident memory, of which that before is the
+// load's and Go's.
+func (j *Job) memory(r *meter.Resident) {
+	j.figure("peak memory", float64(r.Stop()), "B")
+	j.figure("memory before", float64(r.Before), "B")
 }
 
 // warm is how many reads come before those that are measured, at most.
