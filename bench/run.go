@@ -36,11 +36,12 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	sides, err := contestants(ctx, o, dir)
+	screen := newProgress(errOut)
+	sides, err := contestants(ctx, o, dir, screen)
 	if err != nil {
 		return err
 	}
-	r := &runner{options: o, sides: sides, dir: cmp.Or(o.dir, dir), screen: newProgress(errOut)}
+	r := &runner{options: o, sides: sides, dir: cmp.Or(o.dir, dir), screen: screen}
 	switch o.command {
 	case cmdList:
 		list(out, sides)

@@ -22,7 +22,7 @@ type contestant struct {
 
 // contestants finds the sides that are named; it builds the peers, in dir, if some
 // are not ours.
-func contestants(ctx context.Context, o *options, dir string) ([]contestant, error) {
+func contestants(ctx context.Context, o *options, dir string, screen *progress) ([]contestant, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -33,6 +33,7 @@ func contestants(ctx context.Context, o *options, dir string) ([]contestant, err
 	}
 	all := slices.Equal(o.sides, []string{"all"})
 	if all || slices.ContainsFunc(o.sides, func(name string) bool { return find(known, name) == nil }) {
+		screen.line("build bench/peers")
 		peers, err := buildPeers(ctx, dir, o.tags)
 		if err != nil {
 			return nil, err

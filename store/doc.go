@@ -37,7 +37,7 @@
 //
 // Where the latest state lives. Answering it from the log alone costs a read of a
 // row for each key and ties the present to the whole history; writing bbolt in the
-// append's path runs at the speed of its commits (BenchmarkIngest has both). The
+// append's path runs at the speed of its commits (go run ./bench ingest has both). The
 // overlay keeps both apart: a checkpoint takes many changes of a key as one.
 //
 // What the index holds. A memtable a log file, as LSM trees have it, costs each

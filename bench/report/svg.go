@@ -84,8 +84,8 @@ func (c *curve) add(name string, p point) {
 
 // Sizes of a panel of the SVG and of the margins in it.
 const (
-	panelWidth, panelHeight            = 460, 280
-	marginLeft, marginRight, marginTop = 80, 110, 36
+	panelWidth, panelHeight            = 480, 280
+	marginLeft, marginRight, marginTop = 100, 110, 36
 	marginBottom                       = 40
 	plotWidth                          = panelWidth - marginLeft - marginRight
 	plotHeight                         = panelHeight - marginTop - marginBottom
