@@ -13,10 +13,6 @@ import (
 // batchSize is the events of one batch of an ingest.
 const batchSize = 1000
 
-// loads are the names of the loads: keys that are equally frequent, or of which few
-// are frequent and the first has 13 % of all events.
-var loads = []string{"uniform-100k", "zipf-100k", "uniform-1M"}
-
 // loadOf is the load of that name.
 func loadOf(name string) *load.Load {
 	s, err := load.Parse(name)
