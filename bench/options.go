@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -62,13 +63,15 @@ type options struct {
 	readme    bool
 }
 
-// parse reads the command line. errHelp says that help was asked for and given.
-func parse(args []string, help io.Writer) (*options, error) {
-	o := &options{}
+// raw are flags whose values options have in another form.
+type raw struct{ sizes, sides, exec string }
+
+// flags is the set of all flags.
+func (o *options) flags(r *raw) *flag.FlagSet {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	sizes := fs.String("events", "", "`numbers` of events, such as 100k or 1M,10M (default 1M; growth 10k,100k,1M)")
-	sides := fs.String("sides", "annals,bbolt", "`names` of sides, or all")
+	fs.StringVar(&r.sizes, "events", "", "`numbers` of events, such as 100k or 1M,10M (default 1M; growth 10k,100k,1M)")
+	fs.StringVar(&r.sides, "sides", "annals,bbolt", "`names` of sides, or all")
 	fs.StringVar(&o.loadName, "load", "", "`name` of the load, such as zipf-100k or uniform-1M (default that of each workload)")
 	fs.Uint64Var(&o.seed, "seed", 0, "seed of the load")
 	fs.IntVar(&o.runs, "runs", 3, "runs of each side, by turns")
@@ -76,11 +79,18 @@ func parse(args []string, help io.Writer) (*options, error) {
 	fs.IntVar(&o.rate, "rate", 20_000, "events a second of the mixed load")
 	fs.StringVar(&o.dir, "dir", "", "`directory` for databases, whose file system is measured; those that are only read stay in it for the next run (default a temporary one)")
 	fs.StringVar(&o.tags, "tags", "", "build `tags` for bench/peers")
-	run := fs.String("exec", "", "`command` that starts each process that measures, such as \"nice -n -5\"")
+	fs.StringVar(&r.exec, "exec", "", "`command` that starts each process that measures, such as \"nice -n -5\"")
 	fs.StringVar(&o.json, "json", "", "write the results to `file`")
 	fs.StringVar(&o.svg, "svg", "", "draw the results into `file`")
 	fs.StringVar(&o.results, "results", "bench/results.json", "`file` that -update-readme keeps results in")
 	fs.BoolVar(&o.readme, "update-readme", false, "add the results to those kept and write the tables in README.md and bench/README.md")
+	return fs
+}
+
+// parse reads the command line. flag.ErrHelp says that help was asked for and given.
+func parse(args []string, help io.Writer) (*options, error) {
+	o, r := &options{}, &raw{}
+	fs := o.flags(r)
 	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		fmt.Fprint(help, usage)
 		fs.SetOutput(help)
@@ -100,24 +110,19 @@ func parse(args []string, help io.Writer) (*options, error) {
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("what is %q? One command, then flags; several workloads are written ingest,asof", fs.Arg(0))
 	}
-	o.exec = strings.Fields(*run)
-	return o, o.check(*sizes, *sides)
+	return o, o.check(r)
 }
 
-func (o *options) check(sizes, sides string) error {
-	var err error
+// check takes what is raw and refuses what cannot be.
+func (o *options) check(r *raw) (err error) {
 	if err = o.chooseWorkloads(); err != nil {
 		return err
 	}
-	o.sides = strings.Split(sides, ",")
-	slices.Sort(o.sides)
-	if len(slices.Compact(slices.Clone(o.sides))) < len(o.sides) || o.sides[0] == "" {
-		return fmt.Errorf("-sides %s: want different names with commas between them", sides)
+	if err = o.chooseSides(r.sides); err != nil {
+		return err
 	}
-	if slices.Contains(o.sides, "all") && len(o.sides) > 1 {
-		return fmt.Errorf("-sides %s: all stands alone", sides)
-	}
-	if o.sizes, err = parseSizes(cmp.Or(sizes, map[string]string{cmdGrowth: "10k,100k,1M", cmdSmoke: "3000"}[o.command], "1M")); err != nil {
+	sizes := cmp.Or(r.sizes, map[string]string{cmdGrowth: "10k,100k,1M", cmdSmoke: "3000"}[o.command], "1M")
+	if o.sizes, err = parseSizes(sizes); err != nil {
 		return err
 	}
 	if o.loadName != "" {
@@ -135,15 +140,38 @@ func (o *options) check(sizes, sides string) error {
 	case o.readme && o.command == cmdSmoke:
 		return errors.New("a smoke run has no figures for -update-readme")
 	}
-	if o.dir != "" {
-		if info, err := os.Stat(o.dir); err != nil {
-			return fmt.Errorf("-dir: %w", err)
-		} else if !info.IsDir() {
-			return fmt.Errorf("-dir %s: is no directory", o.dir)
-		}
-	}
 	if o.command == cmdSmoke {
 		o.runs, o.time = 1, 20*time.Millisecond
+	}
+	o.exec = strings.Fields(r.exec)
+	return o.checkDir()
+}
+
+func (o *options) checkDir() error {
+	if o.dir == "" {
+		return nil
+	}
+	info, err := os.Stat(o.dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no directory", o.dir)
+	}
+	if err == nil {
+		o.dir, err = filepath.Abs(o.dir) // programs are built elsewhere
+	}
+	if err != nil {
+		err = fmt.Errorf("-dir: %w", err)
+	}
+	return err
+}
+
+func (o *options) chooseSides(names string) error {
+	o.sides = strings.Split(names, ",")
+	slices.Sort(o.sides)
+	if len(slices.Compact(slices.Clone(o.sides))) < len(o.sides) || o.sides[0] == "" {
+		return fmt.Errorf("-sides %s: want different names with commas between them", names)
+	}
+	if slices.Contains(o.sides, "all") && len(o.sides) > 1 {
+		return fmt.Errorf("-sides %s: all stands alone", names)
 	}
 	return nil
 }
