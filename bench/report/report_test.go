@@ -68,7 +68,8 @@ func sample() *Results {
 	host.Date = "2026-11-26"
 	second := Batch{Machine: host, Command: "growth", Outcomes: []Outcome{
 		outcome("ingest", "annals", 1_000_000, "events/s", 250e3), outcome("ingest", "bbolt", 1_000_000, "events/s", 10e3),
-		outcome("latest", "annals", 10_000, "ns", 900),
+		outcome("ingest", "annals", 100_000_000, "events/s", 240e3),
+		outcome("latest", "annals", 10_000, "ns", 900), outcome("latest", "annals", 100_000, "ns", 950),
 	}}
 	r := &Results{}
 	r.Add(first)

@@ -186,10 +186,11 @@ func (g *group) pointTable() string {
 	return t.String() + "\n"
 }
 
-// Summary is a row for each workload and size: ours, the best peer, the limit.
+// Summary is a row for each workload and load, at the largest size that a peer was
+// measured at as well, if any: ours, the best peer, the limit.
 func (r *Results) Summary() string {
 	t := newTable("workload", ">events", ">annals", ">best peer", "which", ">annals is", ">of the limit")
-	for _, g := range r.groups() {
+	for _, g := range largest(r.groups()) {
 		row := []string{g.workload.What, load.Count(g.events), "", "", "", "", ""}
 		ours, s, ok := g.find(side.Annals.Name)
 		if ok {
@@ -209,6 +210,22 @@ func (r *Results) Summary() string {
 		t.add(row...)
 	}
 	return t.String()
+}
+
+// largest is the last size of each workload and load that has a peer, or the last.
+func largest(groups []group) (chosen []group) {
+	for _, g := range groups {
+		last := len(chosen) - 1
+		if last < 0 || chosen[last].workload != g.workload || chosen[last].load != g.load {
+			chosen = append(chosen, g)
+			continue
+		}
+		_, _, before := chosen[last].best()
+		if _, _, has := g.best(); has || !before {
+			chosen[last] = g
+		}
+	}
+	return chosen
 }
 
 // why is what is to be said of a side without figures.

@@ -240,8 +240,11 @@ func (j *Job) verify(dir string, n int) error {
 // check holds a side with n events against the load, by whatever it answers.
 func (j *Job) check(s side.Side, n int) error {
 	if c, ok := s.(side.Count); ok {
-		if got, err := c.Count(); err != nil || got != n {
-			return fmt.Errorf("there are %d events, want %d: %w", got, n, err)
+		switch got, err := c.Count(); {
+		case err != nil:
+			return fmt.Errorf("count events: %w", err)
+		case got != n:
+			return fmt.Errorf("there are %d events, want %d", got, n)
 		}
 	}
 	switch s := s.(type) {
