@@ -68,12 +68,15 @@ func sample() *Results {
 	host.Date = "2026-11-26"
 	second := Batch{Machine: host, Command: "growth", Outcomes: []Outcome{
 		outcome("ingest", "annals", 1_000_000, "events/s", 250e3), outcome("ingest", "bbolt", 1_000_000, "events/s", 10e3),
-		outcome("ingest", "annals", 100_000_000, "events/s", 240e3),
-		outcome("latest", "annals", 10_000, "ns", 900), outcome("latest", "annals", 100_000, "ns", 950),
+		outcome("latest", "annals", 10_000, "ns", 900),
+	}}
+	third := Batch{Machine: host, Command: "ingest,latest", Outcomes: []Outcome{
+		outcome("ingest", "annals", 100_000_000, "events/s", 240e3), outcome("latest", "annals", 100_000, "ns", 950),
 	}}
 	r := &Results{}
 	r.Add(first)
 	r.Add(second)
+	r.Add(third)
 	return r
 }
 
@@ -93,7 +96,7 @@ func TestResults_AddReplaces(t *testing.T) {
 	r := sample()
 	r.Add(Batch{Outcomes: []Outcome{outcome("ingest", "annals", 1_000_000, "events/s", 1), outcome("ingest", "bbolt", 1_000_000, "events/s", 2)}})
 	r.Add(Batch{Outcomes: []Outcome{outcome("latest", "annals", 10_000, "ns", 3)}})
-	if len(r.Batches) != 3 {
+	if len(r.Batches) != 4 {
 		t.Fatalf("there are %d batches, want the second gone", len(r.Batches))
 	}
 	seen := map[id]bool{}
