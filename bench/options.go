@@ -55,6 +55,7 @@ type options struct {
 	runs      int
 	time      time.Duration
 	rate      int
+	patience  time.Duration
 	dir       string
 	tags      string
 	exec      []string
@@ -77,6 +78,7 @@ func (o *options) flags(r *raw) *flag.FlagSet {
 	fs.IntVar(&o.runs, "runs", 3, "runs of each side, by turns")
 	fs.DurationVar(&o.time, "time", 3*time.Second, "how long a run measures what is repeated")
 	fs.IntVar(&o.rate, "rate", 20_000, "events a second of the mixed load")
+	fs.DurationVar(&o.patience, "patience", 30*time.Minute, "how long a process may take before it is killed and has failed; a smoke run has less")
 	fs.StringVar(&o.dir, "dir", "", "`directory` for databases, whose file system is measured; those that are only read stay in it for the next run (default a temporary one)")
 	fs.StringVar(&o.tags, "tags", "", "build `tags` for bench/peers")
 	fs.StringVar(&r.exec, "exec", "", "`command` that starts each process that measures, such as \"nice -n -5\"")
@@ -135,13 +137,15 @@ func (o *options) check(r *raw) (err error) {
 		return fmt.Errorf("-runs %d: want 1 or more", o.runs)
 	case o.time <= 0:
 		return fmt.Errorf("-time %s: want more than nothing", o.time)
+	case o.patience <= 0:
+		return fmt.Errorf("-patience %s: want more than nothing", o.patience)
 	case o.rate < 1 || o.rate > 100_000_000:
 		return fmt.Errorf("-rate %d: want 1 to 100,000,000", o.rate)
 	case o.readme && o.command == cmdSmoke:
 		return errors.New("a smoke run has no figures for -update-readme")
 	}
 	if o.command == cmdSmoke {
-		o.runs, o.time = 1, 20*time.Millisecond
+		o.runs, o.time, o.patience = 1, 20*time.Millisecond, min(o.patience, time.Minute)
 	}
 	o.exec = strings.Fields(r.exec)
 	return o.checkDir()

@@ -32,6 +32,7 @@ func TestParse_WrongUseIsSaid(t *testing.T) {
 		"ingest -runs many":              `"many"`,
 		"ingest -time 0s":                "-time 0s",
 		"ingest -time 5":                 "-time",
+		"ingest -patience 0s":            "-patience",
 		"mixed -rate 0":                  "-rate 0",
 		"ingest -load gauss-5":           "gauss-5",
 		"ingest -load zipf-2M":           "2000000 keys",
@@ -112,6 +113,16 @@ func TestRun_WrongDatabaseFails(t *testing.T) {
 	}
 	if err := do("asof -events 3000 -load zipf-50"); err == nil || err.Error() != "1 of 2 failed" {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// A process that takes too long is killed, which is a failure of its side.
+func TestRun_PatienceEnds(t *testing.T) {
+	var progress bytes.Buffer
+	line := "ingest -events 1M -runs 1 -sides annals -patience 50ms -dir " + t.TempDir()
+	err := run(context.Background(), strings.Fields(line), io.Discard, &progress)
+	if err == nil || !strings.Contains(progress.String(), "took longer than 50ms") {
+		t.Errorf("error is %v, said was %s", err, &progress)
 	}
 }
 

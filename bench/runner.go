@@ -118,7 +118,12 @@ func (r *runner) child(ctx context.Context, p child.Program, t workload.Task, la
 	}
 	r.screen.begin(label)
 	defer r.screen.end()
-	result, err := p.Run(ctx, t, r.screen.show)
+	within, stop := context.WithTimeout(ctx, r.patience)
+	defer stop()
+	result, err := p.Run(within, t, r.screen.show)
+	if within.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("took longer than %s: -patience says how long it may", r.patience)
+	}
 	if err == nil && t.Do == workload.Measure && len(result.Figures) == 0 {
 		err = errors.New("child measured nothing")
 	}
