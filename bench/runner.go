@@ -40,6 +40,9 @@ func (r *runner) measure(ctx context.Context, w *workload.Workload, events int) 
 	turns := make([]int, 0, len(r.sides)+1) // places of outcomes that can be measured
 	for i, s := range r.sides {
 		outcomes[i] = report.Outcome{Workload: w.Name, Side: s.Name, Load: name, Events: events, Cannot: s.Cannot[w.Name]}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if outcomes[i].Cannot == "" {
 			r.settle(&outcomes[i], r.prepare(ctx, w, s, settings))
 		}
