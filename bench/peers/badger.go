@@ -1,0 +1,212 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
+)
+
+func init() {
+	register(side.Maker{
+		Name:    "badger",
+		Version: side.ModuleVersion("github.com/dgraph-io/badger/v4"),
+		Licence: "Apache-2.0",
+		Settings: "(key, inverted time) keys, a transaction a batch, SyncWrites; conflicts looked for only where totals are kept; " +
+			"block cache 256 MiB (512 MiB where only asked), else DefaultOptions, of which values stay in the tree",
+		Durability: "msync a group of batches",
+		Kind:       (*badgerSide)(nil),
+		Open:       openBadger,
+	})
+}
+
+type badgerSide struct {
+	db      *badger.DB
+	load    *load.Load
+	rows    *side.Rows
+	minutes bool
+}
+
+func openBadger(dir string, o side.Options) (side.Side, error) {
+	db, err := badger.Open(badger.DefaultOptions(dir).
+		WithSyncWrites(o.Purpose == side.Ingest).
+		WithReadOnly(o.Purpose == side.Ask).
+		WithDetectConflicts(o.Minutes).
+		WithBlockCacheSize(cacheBytes(o)).
+		WithMetricsEnabled(false).
+		WithLogger(nil))
+	if err != nil {
+		return nil, err
+	}
+	d := &badgerSide{db: db, load: o.Load, minutes: o.Minutes}
+	if o.Purpose != side.Ask {
+		d.rows = side.NewRows(o.Load)
+	}
+	return d, nil
+}
+
+// Put tries again where another Put has changed a total that this one has read.
+func (d *badgerSide) Put(from, to int) error {
+	rows := d.rows.Append(make([]side.Row, 0, to-from), from, to)
+	for {
+		err := d.db.Update(func(tx *badger.Txn) error { return d.put(tx, rows) })
+		if !errors.Is(err, badger.ErrConflict) {
+			return err
+		}
+	}
+}
+
+func (d *badgerSide) put(tx *badger.Txn, rows []side.Row) (err error) {
+	for _, r := range rows {
+		if err := tx.Set(r.Key, r.Value); err != nil {
+			return err
+		}
+	}
+	if d.minutes {
+		minutesOfRows(rows).Visit(func(w load.Window, t load.Total) { err = errors.Join(err, addTotal(tx, w, t)) })
+	}
+	return err
+}
+
+// addTotal adds t to what is stored of w.
+func addTotal(tx *badger.Txn, w load.Window, t load.Total) error {
+	key := totalKey(w)
+	switch item, err := tx.Get(key); {
+	case errors.Is(err, badger.ErrKeyNotFound):
+	case err != nil:
+		return err
+	default:
+		if err := item.Value(func(v []byte) error { t.Merge(side.TotalOf(v)); return nil }); err != nil {
+			return err
+		}
+	}
+	return tx.Set(key, side.AppendTotal(nil, t))
+}
+
+// Settle waits until no level is larger than it should be.
+func (d *badgerSide) Settle() (time.Time, error) {
+	return whenIdle(func() bool {
+		for _, l := range d.db.Levels() {
+			if l.Score >= 1 {
+				return true
+			}
+		}
+		return false
+	}), nil
+}
+
+// Close writes what is in memory to tables, which are synced.
+func (d *badgerSide) Close() error { return d.db.Close() }
+
+// Latest is where a seek to the key ends: its newest event.
+func (d *badgerSide) Latest(key string) (load.Reading, bool, error) {
+	return d.seek([]byte(key), key)
+}
+
+func (d *badgerSide) AsOf(key string, nanos int64) (load.Reading, bool, error) {
+	return d.seek(side.AppendKey(make([]byte, 0, 64), key, nanos), key)
+}
+
+func (d *badgerSide) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
+	err = d.iterate(key, false, func(it *badger.Iterator) error {
+		if it.Seek(to); !it.Valid() {
+			return nil
+		}
+		ok = true
+		return value(it, func(k, v []byte) { r = side.ReadingOf(k, v) })
+	})
+	return r, ok, err
+}
+
+// iterate reads what has a prefix: by seeks, or one after another.
+func (d *badgerSide) iterate(prefix string, all bool, run func(it *badger.Iterator) error) error {
+	return d.db.View(func(tx *badger.Txn) error {
+		o := badger.DefaultIteratorOptions
+		o.Prefix = []byte(prefix)
+		o.PrefetchValues = all
+		it := tx.NewIterator(o)
+		defer it.Close()
+		return run(it)
+	})
+}
+
+func value(it *badger.Iterator, visit func(k, v []byte)) error {
+	item := it.Item()
+	return item.Value(func(v []byte) error { visit(item.Key(), v); return nil })
+}
+
+// States seeks each key of the load: it need not find out which there are.
+func (d *badgerSide) States(nanos int64, visit func(key string, r load.Reading)) error {
+	var seek []byte
+	return d.iterate("", false, func(it *badger.Iterator) error {
+		for _, key := range d.load.Keys {
+			seek = side.AppendKey(seek[:0], key, nanos)
+			if it.Seek(seek); !it.Valid() || !side.HasKey(it.Item().Key(), key) {
+				continue
+			}
+			if err := value(it, func(k, v []byte) { visit(key, side.ReadingOf(k, v)) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// History goes from the newest to the oldest.
+func (d *badgerSide) History(key string, visit func(r load.Reading)) error {
+	return d.all(key, func(k, v []byte) { visit(side.ReadingOf(k, v)) })
+}
+
+// all visits what has a prefix.
+func (d *badgerSide) all(prefix string, visit func(k, v []byte)) error {
+	return d.iterate(prefix, true, func(it *badger.Iterator) error {
+		for it.Rewind(); it.Valid(); it.Next() {
+			if err := value(it, visit); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Daily goes through all events, or through those of the keys.
+func (d *badgerSide) Daily(keys []string, visit func(w load.Window, t load.Total)) error {
+	totals := side.NewTotals(load.Day)
+	if keys == nil {
+		keys = []string{eventPrefix}
+	}
+	for _, key := range keys {
+		if err := d.all(key, totals.AddRow); err != nil {
+			return err
+		}
+	}
+	totals.Visit(visit)
+	return nil
+}
+
+func (d *badgerSide) Minutes(visit func(w load.Window, t load.Total)) error {
+	return d.all(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
+}
+
+// Range goes through all events: they do not stand by time.
+func (d *badgerSide) Range(from, to int64) (t load.Total, err error) {
+	err = d.all(eventPrefix, func(k, v []byte) {
+		if at := side.RowNanos(k); at >= from && at < to {
+			t.Add(side.RowValue(v))
+		}
+	})
+	return t, err
+}
+
+func (d *badgerSide) Count() (n int, err error) {
+	err = d.iterate(eventPrefix, false, func(it *badger.Iterator) error {
+		for it.Rewind(); it.Valid(); it.Next() {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}

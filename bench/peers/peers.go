@@ -1,0 +1,34 @@
+package main
+
+import (
+	"time"
+
+	"github.com/annalsdb/annals/bench/side"
+)
+
+// makers is the register: each peer's file adds its own.
+var makers []side.Maker
+
+func register(m side.Maker) { makers = append(makers, m) }
+
+// cacheBytes is the memory that a peer may use for pages or blocks: as much as
+// ours gets for all that it holds.
+func cacheBytes(o side.Options) int64 {
+	if o.Purpose == side.Ask {
+		return 512 << 20
+	}
+	return 256 << 20
+}
+
+// whenIdle waits until a side has not been busy for a while, and says since when.
+func whenIdle(busy func() bool) time.Time {
+	const pause, enough = 2 * time.Millisecond, 200 * time.Millisecond
+	last := time.Now()
+	for time.Since(last) < enough {
+		time.Sleep(pause)
+		if busy() {
+			last = time.Now()
+		}
+	}
+	return last
+}
