@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -217,38 +218,19 @@ func syncFile(path string) error {
 }
 
 func (s *sqliteSide) Latest(key string) (load.Reading, bool, error) {
-	return s.AsOf(key, 1<<63-1)
+	return s.AsOf(key, math.MaxInt64)
 }
 
-func (s *sqliteSide) AsOf(key string, nanos int64) (r load.Reading, ok bool, err error) {
-	err = s.asOf.QueryRow(key, nanos).Scan(&r.Nanos, &r.Type, &r.Status, &r.Value, &r.Voltage, &r.Count)
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, false, nil
-	}
-	return r, err == nil, err
+func (s *sqliteSide) AsOf(key string, nanos int64) (load.Reading, bool, error) {
+	return oneReading(s.asOf.QueryRow(key, nanos))
 }
 
 func (s *sqliteSide) States(nanos int64, visit func(key string, r load.Reading)) error {
-	return eachRow(s.db, func(rows *sql.Rows) error {
-		var key string
-		var r load.Reading
-		if err := rows.Scan(&key, &r.Nanos, &r.Type, &r.Status, &r.Value, &r.Voltage, &r.Count); err != nil {
-			return err
-		}
-		visit(key, r)
-		return nil
-	}, sqliteStates, nanos)
+	return eachState(s.db, visit, sqliteStates, nanos)
 }
 
 func (s *sqliteSide) History(key string, visit func(r load.Reading)) error {
-	return eachRow(s.db, func(rows *sql.Rows) error {
-		var r load.Reading
-		if err := rows.Scan(&r.Nanos, &r.Type, &r.Status, &r.Value, &r.Voltage, &r.Count); err != nil {
-			return err
-		}
-		visit(r)
-		return nil
-	}, sqliteHistory, key)
+	return eachReading(s.db, visit, sqliteHistory, key)
 }
 
 func (s *sqliteSide) Daily(keys []string, visit func(w load.Window, t load.Total)) error {
@@ -266,9 +248,8 @@ func (s *sqliteSide) Minutes(visit func(w load.Window, t load.Total)) error {
 	return eachTotal(s.db, visit, sqliteMinutes)
 }
 
-func (s *sqliteSide) Range(from, to int64) (t load.Total, err error) {
-	err = s.db.QueryRow(sqliteRange, from, to).Scan(&t.Count, &t.Sum, &t.Max)
-	return t, err
+func (s *sqliteSide) Range(from, to int64) (load.Total, error) {
+	return oneTotal(s.db.QueryRow(sqliteRange, from, to))
 }
 
 func (s *sqliteSide) Count() (n int, err error) {
