@@ -24,6 +24,7 @@ func init() {
 }
 
 type badgerSide struct {
+	keyed
 	db      *badger.DB
 	load    *load.Load
 	rows    *side.Rows
@@ -42,6 +43,7 @@ func openBadger(dir string, o side.Options) (side.Side, error) {
 		return nil, err
 	}
 	d := &badgerSide{db: db, load: o.Load, minutes: o.Minutes}
+	d.keyed = keyed{d}
 	if o.Purpose != side.Ask {
 		d.rows = side.NewRows(o.Load)
 	}
@@ -101,15 +103,6 @@ func (d *badgerSide) Settle() (time.Time, error) {
 // Close writes what is in memory to tables, which are synced.
 func (d *badgerSide) Close() error { return d.db.Close() }
 
-// Latest is where a seek to the key ends: its newest event.
-func (d *badgerSide) Latest(key string) (load.Reading, bool, error) {
-	return d.seek([]byte(key), key)
-}
-
-func (d *badgerSide) AsOf(key string, nanos int64) (load.Reading, bool, error) {
-	return d.seek(side.AppendKey(make([]byte, 0, 64), key, nanos), key)
-}
-
 func (d *badgerSide) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
 	err = d.iterate(key, false, func(it *badger.Iterator) error {
 		if it.Seek(to); !it.Valid() {
@@ -155,13 +148,7 @@ func (d *badgerSide) States(nanos int64, visit func(key string, r load.Reading))
 	})
 }
 
-// History goes from the newest to the oldest.
-func (d *badgerSide) History(key string, visit func(r load.Reading)) error {
-	return d.all(key, func(k, v []byte) { visit(side.ReadingOf(k, v)) })
-}
-
-// all visits what has a prefix.
-func (d *badgerSide) all(prefix string, visit func(k, v []byte)) error {
+func (d *badgerSide) scan(prefix string, visit func(k, v []byte)) error {
 	return d.iterate(prefix, true, func(it *badger.Iterator) error {
 		for it.Rewind(); it.Valid(); it.Next() {
 			if err := value(it, visit); err != nil {
@@ -172,41 +159,6 @@ func (d *badgerSide) all(prefix string, visit func(k, v []byte)) error {
 	})
 }
 
-// Daily goes through all events, or through those of the keys.
-func (d *badgerSide) Daily(keys []string, visit func(w load.Window, t load.Total)) error {
-	totals := side.NewTotals(load.Day)
-	if keys == nil {
-		keys = []string{eventPrefix}
-	}
-	for _, key := range keys {
-		if err := d.all(key, totals.AddRow); err != nil {
-			return err
-		}
-	}
-	totals.Visit(visit)
-	return nil
-}
-
 func (d *badgerSide) Minutes(visit func(w load.Window, t load.Total)) error {
-	return d.all(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
-}
-
-// Range goes through all events: they do not stand by time.
-func (d *badgerSide) Range(from, to int64) (t load.Total, err error) {
-	err = d.all(eventPrefix, func(k, v []byte) {
-		if at := side.RowNanos(k); at >= from && at < to {
-			t.Add(side.RowValue(v))
-		}
-	})
-	return t, err
-}
-
-func (d *badgerSide) Count() (n int, err error) {
-	err = d.iterate(eventPrefix, false, func(it *badger.Iterator) error {
-		for it.Rewind(); it.Valid(); it.Next() {
-			n++
-		}
-		return nil
-	})
-	return n, err
+	return d.scan(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
 }

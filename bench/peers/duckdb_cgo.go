@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -112,15 +111,9 @@ func (d *duckSide) openWriter() (err error) {
 
 // duckEnums creates the types of which types and statuses are.
 func duckEnums(l *load.Load) string {
-	var statuses []string
-	for i := range load.NumContents {
-		if s := l.Content(i).Status; !slices.Contains(statuses, s) {
-			statuses = append(statuses, s)
-		}
-	}
 	list := func(values []string) string { return "'" + strings.Join(values, "', '") + "'" }
 	return fmt.Sprintf("CREATE TYPE IF NOT EXISTS kind AS ENUM (%s); CREATE TYPE IF NOT EXISTS state AS ENUM (%s);",
-		list(load.Types[:]), list(statuses))
+		list(load.Types[:]), list(statuses(l)))
 }
 
 func (d *duckSide) Put(from, to int) error {

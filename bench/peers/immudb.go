@@ -35,6 +35,7 @@ func init() {
 }
 
 type immuSide struct {
+	keyed
 	store *store.ImmuStore
 	load  *load.Load
 	rows  *side.Rows
@@ -52,6 +53,7 @@ func openImmudb(dir string, o side.Options) (side.Side, error) {
 		return nil, err
 	}
 	d := &immuSide{store: s, load: o.Load}
+	d.keyed = keyed{d}
 	if o.Purpose != side.Ask {
 		d.rows = side.NewRows(o.Load)
 	}
@@ -95,11 +97,11 @@ func (d *immuSide) view(run func(s *store.Snapshot) error) error {
 	return errors.Join(run(s), s.Close())
 }
 
-// errEnough ends a scan.
+// errEnough ends a read.
 var errEnough = errors.New("enough")
 
-// scan visits entries with a prefix from a key on, until visit says errEnough.
-func scan(s *store.Snapshot, prefix, from []byte, visit func(k, v []byte) error) error {
+// read visits entries with a prefix from a key on, until visit says errEnough.
+func read(s *store.Snapshot, prefix, from []byte, visit func(k, v []byte) error) error {
 	r, err := s.NewKeyReader(store.KeyReaderSpec{Prefix: prefix, SeekKey: from, InclusiveSeek: true})
 	if err != nil {
 		return err
@@ -125,20 +127,10 @@ func visitNext(r store.KeyReader, visit func(k, v []byte) error) error {
 	return visit(k, v)
 }
 
-// scanAll visits all entries with a prefix.
-func (d *immuSide) scanAll(prefix string, visit func(k, v []byte)) error {
+func (d *immuSide) scan(prefix string, visit func(k, v []byte)) error {
 	return d.view(func(s *store.Snapshot) error {
-		return scan(s, []byte(prefix), nil, func(k, v []byte) error { visit(k, v); return nil })
+		return read(s, []byte(prefix), nil, func(k, v []byte) error { visit(k, v); return nil })
 	})
-}
-
-// Latest is where a seek to the key ends: its newest event.
-func (d *immuSide) Latest(key string) (load.Reading, bool, error) {
-	return d.seek([]byte(key), key)
-}
-
-func (d *immuSide) AsOf(key string, nanos int64) (load.Reading, bool, error) {
-	return d.seek(side.AppendKey(nil, key, nanos), key)
 }
 
 func (d *immuSide) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
@@ -150,7 +142,7 @@ func (d *immuSide) seek(to []byte, key string) (r load.Reading, ok bool, err err
 }
 
 func seek(s *store.Snapshot, to []byte, key string) (r load.Reading, ok bool, err error) {
-	err = scan(s, []byte(key), to, func(k, v []byte) error {
+	err = read(s, []byte(key), to, func(k, v []byte) error {
 		r, ok = side.ReadingOf(k, v), true
 		return errEnough
 	})
@@ -171,39 +163,4 @@ func (d *immuSide) States(nanos int64, visit func(key string, r load.Reading)) e
 		}
 		return nil
 	})
-}
-
-// History goes from the newest to the oldest.
-func (d *immuSide) History(key string, visit func(r load.Reading)) error {
-	return d.scanAll(key, func(k, v []byte) { visit(side.ReadingOf(k, v)) })
-}
-
-// Daily goes through all events, or through those of the keys.
-func (d *immuSide) Daily(keys []string, visit func(w load.Window, t load.Total)) error {
-	totals := side.NewTotals(load.Day)
-	if keys == nil {
-		keys = []string{eventPrefix}
-	}
-	for _, key := range keys {
-		if err := d.scanAll(key, totals.AddRow); err != nil {
-			return err
-		}
-	}
-	totals.Visit(visit)
-	return nil
-}
-
-// Range goes through all events: they do not stand by time.
-func (d *immuSide) Range(from, to int64) (t load.Total, err error) {
-	err = d.scanAll(eventPrefix, func(k, v []byte) {
-		if at := side.RowNanos(k); at >= from && at < to {
-			t.Add(side.RowValue(v))
-		}
-	})
-	return t, err
-}
-
-func (d *immuSide) Count() (n int, err error) {
-	err = d.scanAll(eventPrefix, func(k, v []byte) { n++ })
-	return n, err
 }

@@ -91,6 +91,7 @@ func (m *totalMerger) Finish(bool) ([]byte, io.Closer, error) {
 }
 
 type pebbleSide struct {
+	keyed
 	db      *pebble.DB
 	load    *load.Load
 	rows    *side.Rows
@@ -104,6 +105,7 @@ func openPebble(dir string, o side.Options) (side.Side, error) {
 		return nil, err
 	}
 	d := &pebbleSide{db: db, load: o.Load, minutes: o.Minutes, sync: pebble.Sync}
+	d.keyed = keyed{d}
 	if o.Purpose == side.Bulk {
 		d.sync = pebble.NoSync
 	}
@@ -150,15 +152,6 @@ func (d *pebbleSide) Close() error {
 	return errors.Join(err, d.db.Close())
 }
 
-// Latest is where a seek to the key ends: its newest event.
-func (d *pebbleSide) Latest(key string) (load.Reading, bool, error) {
-	return d.seek([]byte(key), key)
-}
-
-func (d *pebbleSide) AsOf(key string, nanos int64) (load.Reading, bool, error) {
-	return d.seek(side.AppendKey(make([]byte, 0, 64), key, nanos), key)
-}
-
 func (d *pebbleSide) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
 	err = d.iterate(nil, func(it *pebble.Iterator) {
 		if it.SeekPrefixGE(to) && side.HasKey(it.Key(), key) {
@@ -190,63 +183,23 @@ func (d *pebbleSide) States(nanos int64, visit func(key string, r load.Reading))
 	})
 }
 
-// History goes from the newest to the oldest.
-func (d *pebbleSide) History(key string, visit func(r load.Reading)) error {
-	return d.ofKeys([]string{key}, func(k, v []byte) { visit(side.ReadingOf(k, v)) })
-}
-
-// ofKeys visits the events of keys.
-func (d *pebbleSide) ofKeys(keys []string, visit func(k, v []byte)) error {
-	return d.iterate(nil, func(it *pebble.Iterator) {
-		for _, key := range keys {
-			for ok := it.SeekPrefixGE([]byte(key)); ok; ok = it.Next() {
-				visit(it.Key(), it.Value())
-			}
-		}
-	})
-}
-
-// all visits all events.
-func (d *pebbleSide) all(visit func(k, v []byte)) error {
-	return d.iterate(&pebble.IterOptions{LowerBound: []byte(eventPrefix)}, func(it *pebble.Iterator) {
+func (d *pebbleSide) scan(prefix string, visit func(k, v []byte)) error {
+	o := &pebble.IterOptions{LowerBound: []byte(prefix), UpperBound: after(prefix)}
+	return d.iterate(o, func(it *pebble.Iterator) {
 		for ok := it.First(); ok; ok = it.Next() {
 			visit(it.Key(), it.Value())
 		}
 	})
 }
 
-// Daily goes through all events, or through those of the keys.
-func (d *pebbleSide) Daily(keys []string, visit func(w load.Window, t load.Total)) error {
-	totals := side.NewTotals(load.Day)
-	var err error
-	if keys == nil {
-		err = d.all(totals.AddRow)
-	} else {
-		err = d.ofKeys(keys, totals.AddRow)
-	}
-	totals.Visit(visit)
-	return err
+// after is the least key that is after all with a prefix, which does not end in
+// the greatest byte.
+func after(prefix string) []byte {
+	k := []byte(prefix)
+	k[len(k)-1]++
+	return k
 }
 
 func (d *pebbleSide) Minutes(visit func(w load.Window, t load.Total)) error {
-	return d.iterate(&pebble.IterOptions{UpperBound: []byte(eventPrefix)}, func(it *pebble.Iterator) {
-		for ok := it.First(); ok; ok = it.Next() {
-			visit(windowOf(it.Key()), side.TotalOf(it.Value()))
-		}
-	})
-}
-
-// Range goes through all events: they do not stand by time.
-func (d *pebbleSide) Range(from, to int64) (t load.Total, err error) {
-	err = d.all(func(k, v []byte) {
-		if at := side.RowNanos(k); at >= from && at < to {
-			t.Add(side.RowValue(v))
-		}
-	})
-	return t, err
-}
-
-func (d *pebbleSide) Count() (n int, err error) {
-	err = d.all(func(k, v []byte) { n++ })
-	return n, err
+	return d.scan(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"slices"
 	"time"
 
+	"github.com/annalsdb/annals/bench/load"
 	"github.com/annalsdb/annals/bench/side"
 )
 
@@ -31,4 +33,15 @@ func whenIdle(busy func() bool) time.Time {
 		}
 	}
 	return last
+}
+
+// statuses are those of all events, in an order that depends on the load alone.
+func statuses(l *load.Load) (all []string) {
+	for i := range load.NumContents {
+		if s := l.Content(i).Status; !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	slices.Sort(all)
+	return all
 }

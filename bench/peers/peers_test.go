@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,23 +107,28 @@ func answers(t *testing.T, m side.Maker, o side.Options) {
 	shut(t, s)
 }
 
-// putTogether puts the events one by one or in tens, from several goroutines.
+// putTogether puts the events from several goroutines: some one by one, the rest
+// in tens.
 func putTogether(t *testing.T, s side.Side, from, to, writers int) {
 	t.Helper()
 	var all sync.WaitGroup
-	each := (to - from) / writers
-	for w := range writers {
+	var next atomic.Int64
+	next.Store(int64(from))
+	for range writers {
 		all.Go(func() {
-			first := from + w*each
-			last := first + each
-			if w == writers-1 {
-				last = to
-			}
-			if err := put(s, first, min(first+50, last), 1); err != nil {
-				t.Error(err)
-			}
-			if err := put(s, first+50, last, 10); err != nil {
-				t.Error(err)
+			for n := 0; ; n++ {
+				size := 10
+				if n < 20 {
+					size = 1
+				}
+				first := int(next.Add(int64(size))) - size
+				if first >= to {
+					return
+				}
+				if err := s.Put(first, min(first+size, to)); err != nil {
+					t.Errorf("put from event %d on: %v", first, err)
+					return
+				}
 			}
 		})
 	}
