@@ -1,3 +1,8 @@
+// Command peers has the other databases that the benchmarks run beside the engine,
+// a file each, behind the interface of bench/side; the runner builds and starts it.
+// See README.md.
 package main
 
-func main() {}
+import "github.com/annalsdb/annals/bench/child"
+
+func main() { child.Main(makers) }

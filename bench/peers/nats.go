@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -49,6 +51,7 @@ const (
 )
 
 type natsSide struct {
+	dir    string
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream
@@ -64,7 +67,7 @@ func openNATS(dir string, l *load.Load, sync bool) (side.Side, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &natsSide{server: s, load: l}
+	d := &natsSide{dir: dir, server: s, load: l}
 	s.Start()
 	if err := d.connect(); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -130,14 +133,20 @@ func (d *natsSide) putBatch(from, to int) error {
 
 func (d *natsSide) Settle() (time.Time, error) { return time.Now(), nil }
 
-// Close lets the server write and sync what it has not.
+// Close lets the server write what it has not, and syncs it: at its end the server
+// does not.
 func (d *natsSide) Close() error {
 	if d.conn != nil {
 		d.conn.Close()
 	}
 	d.server.Shutdown()
 	d.server.WaitForShutdown()
-	return nil
+	return filepath.WalkDir(d.dir, func(path string, f fs.DirEntry, err error) error {
+		if err != nil || !f.Type().IsRegular() {
+			return err
+		}
+		return syncFile(path)
+	})
 }
 
 // History reads the messages of a subject, in the order of their arrival, and

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -44,4 +46,13 @@ func statuses(l *load.Load) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// syncFile makes durable what anybody has written to a file.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -207,14 +206,6 @@ func (s *sqliteSide) Close() error {
 		err = errors.Join(err, syncFile(s.path))
 	}
 	return err
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 func (s *sqliteSide) Latest(key string) (load.Reading, bool, error) {
