@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -152,45 +154,54 @@ func (d *natsSide) Close() error {
 // History reads the messages of a subject, in the order of their arrival, and
 // sorts them.
 func (d *natsSide) History(key string, visit func(r load.Reading)) error {
-	all, err := d.readings(natsSubjects + key)
-	if err != nil {
+	var all []load.Reading
+	if err := d.read(key, func(_ string, r load.Reading) { all = append(all, r) }); err != nil {
 		return err
 	}
-	slices.SortFunc(all, func(x, y load.Reading) int { return int(x.Nanos - y.Nanos) })
+	slices.SortFunc(all, func(x, y load.Reading) int { return cmp.Compare(x.Nanos, y.Nanos) })
 	for _, r := range all {
 		visit(r)
 	}
 	return nil
 }
 
-func (d *natsSide) readings(subject string) (all []load.Reading, err error) {
-	c, err := d.stream.OrderedConsumer(context.Background(), jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
+func (d *natsSide) Replay(visit func(key string, r load.Reading)) error { return d.read(">", visit) }
+
+// read visits the messages of the subjects that match, as they came.
+func (d *natsSide) read(subject string, visit func(key string, r load.Reading)) error {
+	c, err := d.stream.OrderedConsumer(context.Background(), jetstream.OrderedConsumerConfig{FilterSubjects: []string{natsSubjects + subject}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	info, err := c.Info(context.Background())
 	if err != nil || info.NumPending == 0 {
-		return nil, err
+		return err
 	}
 	messages, err := c.Messages(jetstream.PullMaxMessages(10_000))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer messages.Stop()
-	for {
-		m, err := messages.Next()
-		if err != nil {
-			return nil, err
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, side.ReadingOf(m.Data()[:8], m.Data()[8:]))
-		if meta.NumPending == 0 {
-			return all, nil
+	for last := false; !last; {
+		if last, err = readMessage(messages, visit); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// readMessage visits the next message and says whether it is the last.
+func readMessage(messages jetstream.MessagesContext, visit func(key string, r load.Reading)) (last bool, err error) {
+	m, err := messages.Next()
+	if err != nil {
+		return false, err
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		return false, err
+	}
+	visit(strings.TrimPrefix(m.Subject(), natsSubjects), side.ReadingOf(m.Data()[:8], m.Data()[8:]))
+	return meta.NumPending == 0, nil
 }
 
 func (d *natsSide) Count() (int, error) {

@@ -69,12 +69,16 @@ func TestPeer_Answers(t *testing.T) {
 			side.Options
 		}{
 			{"ingest", side.Options{Purpose: side.Ingest}},
-			{"writers", side.Options{Purpose: side.Ingest, Writers: 8}},
+			{"writers", side.Options{Purpose: side.Ingest, Writers: 16}},
 			{"minutes", side.Options{Purpose: side.Ingest, Minutes: true}},
 			{"bulk", side.Options{Purpose: side.Bulk}},
 		} {
-			// Of several days, or of several events a minute.
+			// Of several days, of several events a minute, or as close to each
+			// other in time as those who write them at the same time.
 			step := time.Minute
+			if p.Writers > 0 {
+				step = time.Millisecond
+			}
 			if p.Minutes {
 				if _, ok := m.Kind.(side.Minutes); !ok {
 					continue
@@ -117,9 +121,9 @@ func putTogether(t *testing.T, s side.Side, from, to, writers int) {
 	for range writers {
 		all.Go(func() {
 			for n := 0; ; n++ {
-				size := 10
-				if n < 20 {
-					size = 1
+				size := 1
+				if n >= 50 {
+					size = 10
 				}
 				first := int(next.Add(int64(size))) - size
 				if first >= to {
@@ -151,6 +155,9 @@ func check(t *testing.T, s side.Side, o side.Options, n int) {
 			err = fmt.Errorf("%d", got)
 		}
 		report("count", err)
+	}
+	if s, ok := s.(side.Replay); ok {
+		report("replay", l.CheckReplay(n, s.Replay))
 	}
 	if s, ok := s.(side.Latest); ok {
 		report("latest", l.CheckLatest(n, s.Latest))

@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -55,8 +55,10 @@ var promNames = [promFields]string{"value", "voltage", "count", "type", "status"
 type promSide struct {
 	db       *tsdb.DB
 	load     *load.Load
-	statuses []string        // by their numbers
-	series   []atomic.Uint64 // references of all series of load.Keys, 0 where not known
+	statuses []string // by their numbers
+
+	mu     sync.Mutex          // of what appends
+	series []storage.SeriesRef // of all series of load.Keys, 0 where not known
 }
 
 func openPrometheus(dir string, o side.Options) (side.Side, error) {
@@ -71,11 +73,16 @@ func openPrometheus(dir string, o side.Options) (side.Side, error) {
 	}
 	return &promSide{
 		db: db, load: o.Load, statuses: statuses(o.Load),
-		series: make([]atomic.Uint64, promFields*len(o.Load.Keys)),
+		series: make([]storage.SeriesRef, promFields*len(o.Load.Keys)),
 	}, nil
 }
 
+// Put lets one append at a time, as one scrape does to the series of its target:
+// of samples that several append to a series at once the log may have another
+// order than the series, and what is out of order there is lost when it is read.
 func (d *promSide) Put(from, to int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	a := d.db.Appender(context.Background())
 	for i := from; i < to; i++ {
 		if err := d.append(a, i); err != nil {
@@ -93,14 +100,11 @@ func (d *promSide) append(a storage.Appender, i int) error {
 		promStatus: float64(slices.Index(d.statuses, r.Status)),
 	} {
 		ref := &d.series[promFields*place+f]
-		old := storage.SeriesRef(ref.Load())
-		got, err := a.Append(old, labels.FromStrings("__name__", promNames[f], "key", d.load.Keys[place]), r.Nanos, v)
+		got, err := a.Append(*ref, labels.FromStrings("__name__", promNames[f], "key", d.load.Keys[place]), r.Nanos, v)
 		if err != nil {
 			return err
 		}
-		if got != old {
-			ref.Store(uint64(got))
-		}
+		*ref = got
 	}
 	return nil
 }

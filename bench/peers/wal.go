@@ -12,7 +12,7 @@ import (
 )
 
 // A log and nothing else: it can be read by position only, so it answers no
-// question but how many events there are.
+// question but how many events there are, and which.
 
 func init() {
 	register(side.Maker{
@@ -74,4 +74,21 @@ func (d *walSide) Count() (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return int(d.next - 1), nil
+}
+
+// Replay reads from the first entry to the last.
+func (d *walSide) Replay(visit func(key string, r load.Reading)) error {
+	n, err := d.Count()
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		entry, err := d.log.Read(uint64(i + 1))
+		if err != nil {
+			return err
+		}
+		at := len(d.load.Keys[0]) // all are equally long
+		visit(string(entry[:at]), side.ReadingOf(entry[:at+8], entry[at+8:]))
+	}
+	return nil
 }
