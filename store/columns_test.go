@@ -116,28 +116,17 @@ func checkColumn(t *testing.T, c *segment.Columns, i int, want *Event) {
 	fields := 0
 	for j := range c.Fields {
 		f := &c.Fields[j]
-		for at, row := range f.Rows {
-			if int(row) != i {
-				continue
-			}
-			fields++
-			v, _ := want.Fields.Get(f.Name)
-			got := segment.NullOf()
-			switch f.Kind {
-			case Int64Value:
-				got = segment.Int64Of(f.Ints[at])
-			case Float64Value:
-				got = segment.Float64Of(f.Floats[at])
-			case StringValue:
-				got = segment.StringOf(f.Texts[at])
-			}
-			if !got.Equal(v) {
-				t.Errorf("field %q of event %d is %v, want %v", f.Name, want.Seq, got, v)
-			}
+		at, ok := f.Find(i)
+		if !ok {
+			continue
+		}
+		fields++
+		if v, ok := want.Fields.Get(f.Name); !ok || !f.Value(at).Equal(v) {
+			t.Errorf("field %q of event %d is %v, want %v", f.Name, want.Seq, f.Value(at), v)
 		}
 	}
 	if st.Seq != want.Seq || st.Kind != want.Kind || st.Time != want.Time.UnixNano() || c.Recorded[i] != want.Recorded.UnixNano() ||
-		uint64(c.Version[i]) != want.Version || c.Types[i] != want.Type || fields != len(want.Fields) {
+		uint64(c.Version[i]) != want.Version || c.Types.At(i) != want.Type || fields != len(want.Fields) {
 		t.Errorf("row %+v, version %d, with %d fields is not event %+v", st, c.Version[i], fields, want)
 	}
 }
