@@ -401,6 +401,10 @@ func (b *Batch) decode(i, col int, f *FieldColumn) error {
 	default:
 		f.reset(name, b.scan.want.d.fields[col-firstField].kind, col)
 	}
+	b.count(col)
+	if words, err := b.decodeWords(col, f); words || err != nil {
+		return err
+	}
 	done := 0
 	for _, s := range b.spans {
 		if err := b.scan.want.s.someField(b.scan.want.d, b.block, s.from, s.to, done, &b.scratch, f); err != nil {
@@ -408,8 +412,23 @@ func (b *Batch) decode(i, col int, f *FieldColumn) error {
 		}
 		done += s.to - s.from
 	}
-	b.count(col)
 	return nil
+}
+
+// decodeWords decodes a column of texts that every row has, if its page has a
+// dictionary: that once, and codes for each span.
+func (b *Batch) decodeWords(col int, f *FieldColumn) (bool, error) {
+	p, err := b.scan.want.s.may(b.scan.want.d, b.block, col)
+	if p == nil || err != nil || p.kind != textPages || p.sparse != nil || p.texts.encoding != textDictionary {
+		return false, err
+	}
+	f.Texts.Dict = p.words(f.Texts.Dict)
+	f.Texts.Codes = slices.Grow(f.Texts.Codes, b.Rows)[:b.Rows]
+	for _, s := range b.spans {
+		p.texts.decodeCodes(f.Texts.Codes[f.n:f.n+s.to-s.from], s.from)
+		f.n += s.to - s.from
+	}
+	return true, nil
 }
 
 // decodeInts decodes a column of ints that every row has.
