@@ -15,10 +15,8 @@ type Scan struct {
 	MaxTime int64    // events of later times are left out, but retractions
 	MaxSeq  uint64   // those of later positions are left out
 
-	// Without is rows that are left out; nil if there are none.
-	Without *roaring.Bitmap
-
 	want    *Selected
+	without *roaring.Bitmap // rows that are left out; nil if there are none
 	columns [][]int // by column of a batch: those of the file
 }
 
@@ -52,27 +50,54 @@ func (c *Selected) Scan(names []string) *Scan {
 	return sc
 }
 
-// Within leaves of the selected rows only those that are in rows.
-func (c *Selected) Within(rows *roaring.Bitmap) {
-	c.sure.And(rows)
-	c.maybe.And(rows)
-	c.rows.And(rows)
-}
-
-// Keys is the rows of the keys of a stream that have these names. O(log keys) for
-// each that the filter does not rule out.
-func (s *Sealed) Keys(stream uint32, names []string) (*roaring.Bitmap, error) {
+// Within leaves of the selected rows only those of the keys of a stream that have
+// these names. O(log keys) for each that the filter does not rule out.
+func (c *Selected) Within(stream uint32, names []string) error {
 	rows := roaring.New()
 	for _, name := range names {
-		k, ok, err := s.Key(stream, name, Hash(stream, name))
+		k, ok, err := c.s.Key(stream, name, Hash(stream, name))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if ok {
 			rows.AddRange(k.Row, k.Row+uint64(k.Rows()))
 		}
 	}
-	return rows, nil
+	c.sure.And(rows)
+	c.maybe.And(rows)
+	c.rows.And(rows)
+	return nil
+}
+
+// LeaveOut leaves out those rows of k that are at the positions seqs, which rise. It
+// looks at the rows of the key, and comes before the scan is used.
+func (sc *Scan) LeaveOut(k *Keyed, seqs []uint64) error {
+	s, d := sc.want.s, sc.want.d
+	zones, err := s.zonesOf(colSeq)
+	if err != nil {
+		return err
+	}
+	if sc.without == nil {
+		sc.without = roaring.New()
+	}
+	var space [blockRows]int64
+	for row, end := k.Row, k.Row+uint64(k.Rows()); row < end; {
+		b, from := int(row/blockRows), int(row%blockRows)
+		n := int(min(end-row, blockRows-uint64(from)))
+		i, _ := slices.BinarySearch(seqs, uint64(zones[b].min))
+		if i < len(seqs) && seqs[i] <= uint64(zones[b].max) {
+			if err := s.columnInts(d, colSeq, b, from, space[:n], nil); err != nil {
+				return err
+			}
+			for j, seq := range space[:n] {
+				if _, ok := slices.BinarySearch(seqs, uint64(seq)); ok {
+					sc.without.Add(uint32(row) + uint32(j))
+				}
+			}
+		}
+		row += uint64(n)
+	}
+	return nil
 }
 
 // Blocks is the blocks that have a row to read, rising.
@@ -122,7 +147,7 @@ type Batch struct {
 
 // BatchStats counts what was decoded.
 type BatchStats struct {
-	Batches, Rows, Pages int // rows are those selected
+	Batches, Rows, Pages int   // rows are those selected
 	Bytes                int64 // of pages, as they are stored
 }
 
@@ -212,7 +237,7 @@ func (b *Batch) sift() error {
 			return err
 		}
 	}
-	if out := b.scan.Without; out != nil {
+	if out := b.scan.without; out != nil {
 		from := uint32(b.block) * blockRows
 		if out.IntersectsWithInterval(uint64(from), uint64(from)+blockRows) {
 			places := b.inBlock()

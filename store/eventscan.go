@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
 	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 )
@@ -131,7 +129,6 @@ type eventScan struct {
 
 	sources []*scanSource
 	parts   []blockPart
-	mu      sync.Mutex // of stats
 	stats   ScanStats
 }
 
@@ -142,7 +139,8 @@ type scanSource struct {
 	log         *logFile
 	last        uint64 // of the log, the last position wanted
 	rows        segment.LoadedRows
-	gone        map[uint64]bool // positions in rows that are retracted
+	row         segment.SealedRow // the one that is being loaded
+	gone        map[uint64]bool   // positions in rows that are retracted
 	retractions []scanRetraction
 	stats       index.SelectStats
 }
@@ -280,11 +278,9 @@ func (e *eventScan) prepare(c *scanSource) error {
 	}
 	c.stats = found.Stats
 	if e.q.Keys != nil {
-		rows, err := c.sealed.Keys(e.s.number, e.q.Keys)
-		if err != nil {
+		if err := found.Within(e.s.number, e.q.Keys); err != nil {
 			return err
 		}
-		found.Within(rows)
 	}
 	c.scan = found.Scan(e.q.Columns)
 	c.scan.MaxSeq, c.scan.MaxTime = e.view.seq, e.view.time
@@ -356,18 +352,15 @@ func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) erro
 	if t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
 		return nil
 	}
-	own, err := segment.ParseRow(string([]byte(row.body)))
-	if err != nil {
-		return err
-	}
-	r := segment.SealedRow{Row: own, Seq: row.seq, Time: t, Recorded: f.Recorded}
+	r := &c.row
+	*r = segment.SealedRow{Row: row.Row, Seq: row.seq, Time: t, Recorded: f.Recorded}
 	if e.q.Where != nil {
 		is, err := r.Passes(e.q.Where, e.s.Name)
 		if !is || err != nil {
 			return err
 		}
 	}
-	return c.rows.Add(&r)
+	return c.rows.Add(r)
 }
 
 // retract finds the rows of retracted events. The newest retraction is looked at
@@ -392,17 +385,15 @@ func (e *eventScan) retract() error {
 			c.gone = gone
 			continue
 		}
-		var err error
-		if c.scan.Without, err = c.without(e.s, byKey); err != nil {
+		if err := c.leaveOut(e.s, byKey); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// without is the rows of a sealed file that are at those positions of those keys.
-func (c *scanSource) without(s *stream, byKey map[string][]uint64) (*roaring.Bitmap, error) {
-	var rows *roaring.Bitmap
+// leaveOut leaves out of a sealed file the rows at those positions of those keys.
+func (c *scanSource) leaveOut(s *stream, byKey map[string][]uint64) error {
 	info := c.sealed.Info()
 	for key, targets := range byKey {
 		inside := slices.DeleteFunc(slices.Clone(targets), func(seq uint64) bool { return seq < info.First || seq > info.Last })
@@ -411,20 +402,17 @@ func (c *scanSource) without(s *stream, byKey map[string][]uint64) (*roaring.Bit
 		}
 		k, ok, err := c.sealed.Key(s.number, key, segment.Hash(s.number, key))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !ok {
 			continue
 		}
-		if rows == nil {
-			rows = roaring.New()
-		}
 		slices.Sort(inside)
-		if err := c.sealed.FindSeqs(&k, inside, rows); err != nil {
-			return nil, err
+		if err := c.scan.LeaveOut(&k, inside); err != nil {
+			return err
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 // cut makes parts of the sources.
