@@ -17,7 +17,7 @@ type Scan struct {
 
 	want    *Selected
 	without *roaring.Bitmap // rows that are left out; nil if there are none
-	columns [][]int // by column of a batch: those of the file
+	columns [][]int         // by column of a batch: those of the file
 }
 
 // virtual columns are those of a batch that are more than the values of pages.

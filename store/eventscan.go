@@ -28,16 +28,6 @@ import (
 // second one each processor takes the next few blocks until there are none left:
 // tests what is left of the predicate, leaves out what the moment does not see or
 // what is retracted, and hands the batch on.
-//
-// Designs considered. A cursor that gives rows in the order of positions, or of keys,
-// has to merge files row by row; a sum does not care, so the order is given up, and
-// with it all work a row. A batch that is full of rows wanted, those of many blocks
-// copied together, is pleasant to compute with, but copies what is mostly all of a
-// block; a selection beside whole columns copies nothing, and where few rows of a
-// block are wanted only their spans are decoded. Aggregates pushed into the files
-// would answer more from statistics than the few pages that a group has to itself,
-// at the price of a second place that knows what a sum is: batches hand on the
-// statistics instead.
 
 // EventScan says which events a scan is about, and what of them.
 type EventScan struct {
@@ -170,7 +160,7 @@ func (e *eventScan) run(ctx context.Context) error {
 		}
 	}
 	e.open()
-	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(e.sources[i]) })
+	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(ctx, e.sources[i]) })
 	if err != nil {
 		return err
 	}
@@ -251,9 +241,9 @@ func (e *eventScan) open() {
 }
 
 // prepare finds out which rows of a source may be wanted.
-func (e *eventScan) prepare(c *scanSource) error {
+func (e *eventScan) prepare(ctx context.Context, c *scanSource) error {
 	if c.sealed == nil {
-		return e.load(c)
+		return e.load(ctx, c)
 	}
 	where := index.And{oneOf(segment.ColumnStream, []string{e.s.Name})}
 	if r := &e.q.Range; r.Prefix != "" {
@@ -321,11 +311,14 @@ func (e *eventScan) sealedRetractions(c *scanSource) error {
 }
 
 // load reads a log file.
-func (e *eventScan) load(c *scanSource) error {
+func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 	c.rows.Names = e.q.Columns
 	r := c.log.Frames(segment.LogHead, c.log.end.Load())
 	for {
 		frame, err := nextEvents(r)
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return err
 		}
