@@ -426,6 +426,9 @@ func checkRows(t *testing.T, s *Sealed, rows []SealedRow) {
 			if k.Stream == 1 {
 				n, err = s.Search(k, want.Time)
 				last2 = last
+				if st, m, err := s.Last(k, want.Time); err != nil || m != n || st != stamps[k.Row+uint64(last)] {
+					t.Fatalf("Last of row %d = %+v of %d, %v, want %+v of %d", row, st, m, err, stamps[k.Row+uint64(last)], n)
+				}
 			}
 			if err != nil || n != last2+1 {
 				t.Fatalf("search of row %d = %d, %v, want %d", row, n, err, last2+1)

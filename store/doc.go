@@ -37,8 +37,8 @@
 //
 // Where the latest state lives. Answering it from the log alone costs a read of a
 // row for each key and ties the present to the whole history; writing bbolt in the
-// append's path runs at the speed of its commits (BenchmarkIngest has both). The
-// overlay keeps both apart: a checkpoint takes many changes of a key as one.
+// append's path runs at the speed of its commits (go run ./bench ingest has both).
+// The overlay keeps both apart: a checkpoint takes many changes of a key as one.
 //
 // What the index holds. A memtable a log file, as LSM trees have it, costs each
 // append a second look-up of its key and loses what the engine knows of keys when the
