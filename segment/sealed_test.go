@@ -558,3 +558,20 @@ func checkColumns(t *testing.T, s *Sealed, rows []SealedRow) {
 		}
 	}
 }
+
+// However many rows are read, the memory of several is taken at once.
+func TestRowReader_TakesMemoryOfSeveral(t *testing.T) {
+	var m RowReader
+	from := SealedRow{Row: Row{Type: "moved", list: Fields{Int64("a", 1), String("b", "x")}, listed: true}}
+	read := func() {
+		if got := m.Keep(&from); got.Type != "moved" || !got.list.Equal(from.list) {
+			t.Fatalf("kept %+v", got)
+		}
+	}
+	for range 10_000 {
+		read()
+	}
+	if per := testing.AllocsPerRun(1000, read); per > 0.5 {
+		t.Errorf("%v allocations a row", per)
+	}
+}

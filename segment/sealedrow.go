@@ -61,7 +61,7 @@ func (m *RowReader) Keep(from *SealedRow) SealedRow {
 // room is memory for n fields.
 func (m *RowReader) room(n int) Fields {
 	if n > cap(m.fields)-len(m.fields) {
-		m.list = 2*m.list + 1
+		m.list = min(2*m.list+1, fieldsAtOnce)
 		m.fields = make([]Field, 0, max(n, min(n*m.list, fieldsAtOnce)))
 	}
 	i := len(m.fields)
@@ -76,7 +76,7 @@ func (m *RowReader) own(r *SealedRow) {
 		n += len(r.list[i].Value.text)
 	}
 	if n > cap(m.texts)-len(m.texts) {
-		m.text = 2*m.text + 1
+		m.text = min(2*m.text+1, textsAtOnce)
 		m.texts = make([]byte, 0, max(n, min(n*m.text, textsAtOnce)))
 	}
 	r.Type, m.texts = keep(m.texts, r.Type)
