@@ -49,10 +49,19 @@ func (m *RowReader) Row(s *Sealed, k *Keyed, row uint64) (r SealedRow, err error
 	return r, nil
 }
 
+// Keep is a copy of a row, of whose key the caller sees to it that it stays.
+func (m *RowReader) Keep(from *SealedRow) SealedRow {
+	r := *from
+	r.list = m.room(len(from.list))
+	copy(r.list, from.list)
+	m.own(&r)
+	return r
+}
+
 // room is memory for n fields.
 func (m *RowReader) room(n int) Fields {
 	if n > cap(m.fields)-len(m.fields) {
-		m.list = 2*m.list + 1
+		m.list = min(2*m.list+1, fieldsAtOnce)
 		m.fields = make([]Field, 0, max(n, min(n*m.list, fieldsAtOnce)))
 	}
 	i := len(m.fields)
@@ -67,7 +76,7 @@ func (m *RowReader) own(r *SealedRow) {
 		n += len(r.list[i].Value.text)
 	}
 	if n > cap(m.texts)-len(m.texts) {
-		m.text = 2*m.text + 1
+		m.text = min(2*m.text+1, textsAtOnce)
 		m.texts = make([]byte, 0, max(n, min(n*m.text, textsAtOnce)))
 	}
 	r.Type, m.texts = keep(m.texts, r.Type)

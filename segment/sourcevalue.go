@@ -10,6 +10,11 @@ import (
 // not want, false. It looks at values where they stand in their pages. Of a
 // dictionary each word is tested once.
 func (t *tester) compare(p index.Predicate, want bool, b int, rows []uint16) ([]uint16, error) {
+	if r, ok := p.(index.Range); ok {
+		if kept, done, err := t.ranged(r, want, b, rows); done || err != nil {
+			return kept, err
+		}
+	}
 	var value index.Literal
 	var column string
 	has := false
@@ -166,6 +171,13 @@ func (t *tester) derive(column string, b int) (func(i int) (index.Literal, error
 	case ColumnKind:
 		p, err := t.s.must(t.d, rowTable, b, colFlags)
 		return func(i int) (index.Literal, error) { return index.Int64Of(int64(shown(p.ints.at(i)))), nil }, err
+	case ColumnRecorded:
+		p, err := t.s.must(t.d, rowTable, b, colSeq)
+		r := recorder{s: t.s, d: t.d}
+		return func(i int) (index.Literal, error) {
+			ns, err := r.of(uint64(p.ints.at(i)))
+			return index.TimeOf(ns), err
+		}, err
 	case ColumnTime:
 		l := timeline{s: t.s, d: t.d, col: colTime, block: -1}
 		return func(i int) (index.Literal, error) {

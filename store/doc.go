@@ -60,6 +60,16 @@
 // other, so that is what the state keeps. A Go function has no such form: a late
 // event folds its key anew, from a checkpoint on.
 //
+// How many events are computed with. A cursor that gives them in the order of positions
+// or of keys has to merge files row by row; a sum does not care, so a scan gives the
+// order up, and with it all work a row. Batches full of rows wanted, copied together
+// out of many blocks, are pleasant to compute with and copy what is mostly all of a
+// block; a selection beside whole columns copies nothing, and where few rows of a block
+// are wanted only their spans are decoded. Aggregates pushed into the files would
+// answer pages of one group from their statistics, in a second place that knows what a
+// sum is: batches hand the statistics on instead. eventscan.go has it, columns.go its
+// ordered kin, the history of one key.
+//
 // Where event IDs are found. A bucket in bbolt makes every checkpoint rewrite pages
 // all over the file, since IDs are random. Log files have them in memory, sealed
 // files in a table behind a filter.

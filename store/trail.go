@@ -282,6 +282,9 @@ func (t *trail) after(c class, from stamp, n int, at int64, seq uint64) (all []v
 	if err := q.open(); err != nil {
 		return nil, err
 	}
+	if len(q.sources) > 0 && n <= historyAtOnce {
+		all = make([]version, 0, n)
+	}
 	for n > 0 && len(q.sources) > 0 {
 		s, bound := q.first()
 		for ; n > 0 && s.ok && (bound == nil || t.s.compare(s.head.Version, bound.Version) < 0); n-- {

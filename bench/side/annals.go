@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -133,7 +134,7 @@ func (e *Engine) History(key string, visit func(r load.Reading)) error {
 		}
 		var value, voltage []float64
 		var count []int64
-		var status []string
+		var status *segment.Texts
 		for i := range c.Fields {
 			switch f := &c.Fields[i]; f.Name {
 			case "value":
@@ -143,11 +144,11 @@ func (e *Engine) History(key string, visit func(r load.Reading)) error {
 			case "count":
 				count = f.Ints
 			case "status":
-				status = f.Texts
+				status = &f.Texts
 			}
 		}
 		for i := range c.Rows {
-			visit(load.Reading{Nanos: c.Time[i], Type: c.Types[i], Status: status[i], Value: value[i], Voltage: voltage[i], Count: count[i]})
+			visit(load.Reading{Nanos: c.Time[i], Type: c.Types.At(i), Status: status.At(i), Value: value[i], Voltage: voltage[i], Count: count[i]})
 		}
 	}
 	return nil
