@@ -16,6 +16,7 @@ const layers = `
 	index     < github.com/google/btree github.com/RoaringBitmap/roaring/v2
 	segment   < index github.com/RoaringBitmap/roaring/v2 github.com/klauspost/compress/zstd
 	store     < segment index go.etcd.io/bbolt go.etcd.io/bbolt/errors
+	query     < segment index
 `
 
 func TestLayers(t *testing.T) {
