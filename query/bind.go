@@ -399,9 +399,6 @@ func (b *binder) constant(e Expr, clause string) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	if n.op == intervalOp {
-		return Value{}, n.fail("%s takes a value, not an INTERVAL", clause)
-	}
 	return n.eval(nil)
 }
 

@@ -9,6 +9,15 @@ import (
 
 // expr binds an expression to rows that are read.
 func (b *binder) expr(e Expr) (*node, error) {
+	n, err := b.part(e)
+	if err == nil && n.op == intervalOp {
+		err = n.fail("an INTERVAL stands behind + or -, in a window, or where a function takes one")
+	}
+	return n, err
+}
+
+// part binds an expression, which may be an INTERVAL.
+func (b *binder) part(e Expr) (*node, error) {
 	switch e.op {
 	case columnOp, memberOp:
 		return b.path(e)
@@ -51,17 +60,18 @@ func (b *binder) literal(e Expr, v Value) *node {
 	return n
 }
 
-// operands binds the arguments of e. Intervals are what is added to a time, and
-// nothing else.
+// operands binds the arguments of e, of which an INTERVAL can be what is added to
+// a time.
 func (b *binder) operands(e Expr) (*node, error) {
 	n := b.node(e)
 	for i, a := range e.args {
-		arg, err := b.expr(a)
+		bind := b.expr
+		if (e.op == addOp || e.op == subOp) && i == 1 {
+			bind = b.part
+		}
+		arg, err := bind(a)
 		if err != nil {
 			return nil, err
-		}
-		if added := (e.op == addOp || e.op == subOp) && i == 1; arg.op == intervalOp && !added {
-			return nil, arg.fail("an INTERVAL stands behind + or -, in a window, or where a function takes one")
 		}
 		n.args = append(n.args, arg)
 	}
@@ -284,7 +294,7 @@ func (b *binder) call(e Expr) (*node, error) {
 	n := b.node(e)
 	n.fn, n.call, n.kinds = f, f.call, f.result
 	for i, a := range e.args {
-		arg, err := b.expr(a)
+		arg, err := b.part(a)
 		if err == nil {
 			err = arg.demand(f.takes(i), f.name)
 		}
@@ -378,7 +388,7 @@ func (b *binder) aggregateArgs(a *aggregate, call Expr) error {
 		return b.fail(call, "there is no %s of distinct values", k.name)
 	}
 	for i, e := range call.args {
-		arg, err := b.expr(e)
+		arg, err := b.part(e)
 		if err == nil {
 			err = arg.demand(k.takes[min(i, len(k.takes)-1)], k.name)
 		}

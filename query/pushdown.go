@@ -221,7 +221,7 @@ func (t translator) implied(n *node) index.Predicate {
 		return nil
 	}
 	name, ok := t.column(n.args[0])
-	if !ok {
+	if !ok || name == segment.ColumnKind { // kinds of events are numbers there
 		return nil
 	}
 	return index.Prefix{Column: name, Prefix: n.pattern.prefix()}
