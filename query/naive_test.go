@@ -143,7 +143,7 @@ func (d *naiveData) run(q Query, params []any) (*answer, error) {
 		return nil, err
 	}
 	if p.grouped {
-		if flat, err = naiveGroups(p, rows, flat); err != nil {
+		if flat, err = naiveGroups(p, flat); err != nil {
 			return nil, err
 		}
 	}
@@ -483,7 +483,7 @@ type naiveGroup struct {
 
 // naiveGroups is the rows of a GROUP BY. Without groups and windows there is one,
 // even of nothing.
-func naiveGroups(p *plan, _ []naiveRow, rows []naiveSlots) ([]naiveSlots, error) {
+func naiveGroups(p *plan, rows []naiveSlots) ([]naiveSlots, error) {
 	var groups []*naiveGroup
 	for _, r := range rows {
 		by := make([]Value, len(p.groups))

@@ -21,7 +21,7 @@ func (p *parser) binding(least int) Expr {
 	if !p.enter() {
 		return Expr{}
 	}
-	left := p.prefix()
+	left := p.prefix(least)
 	for p.err == nil {
 		at := p.tok.at
 		binds := p.infixBinds()
@@ -40,10 +40,10 @@ func (p *parser) binding(least int) Expr {
 }
 
 // prefix reads an operand with what may stand in front of it.
-func (p *parser) prefix() Expr {
+func (p *parser) prefix(least int) Expr {
 	at := p.tok.at
 	switch {
-	case p.word("NOT"):
+	case least <= notBinds && p.word("NOT"):
 		return p.binding(notBinds).Not().placed(at)
 	case p.sign("-"):
 		if p.tok.kind == numberToken {

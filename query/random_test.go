@@ -131,15 +131,6 @@ func randomQuery(r *rand.Rand) Query {
 	return q
 }
 
-// randomRow is values for slots.
-func randomRow(r *rand.Rand, n int) []Value {
-	row := make([]Value, n)
-	for i := range row {
-		row[i] = pick(r, randomValues...)
-	}
-	return row
-}
-
 // show is a row for an error.
 func show(row []Value) string {
 	text := ""
