@@ -84,6 +84,9 @@ func (b *binder) shape(n *node, e Expr) error {
 	switch n.op {
 	case equalOp, lessOp, lessEqualOp, greaterOp, greaterEqualOp, distinctOp, inOp, betweenOp:
 		n.kinds = bools
+		if err := b.checkEventKinds(n); err != nil {
+			return err
+		}
 		return n.readTimes()
 	case isNullOp:
 		n.kinds = bools
@@ -111,6 +114,20 @@ func (b *binder) shape(n *node, e Expr) error {
 		return n.demandAll(numbers, "-")
 	default:
 		return n.shapeArithmetic()
+	}
+	return nil
+}
+
+// checkEventKinds is an error if n compares the kind of event with what is none.
+func (b *binder) checkEventKinds(n *node) error {
+	isKind := func(a *node) bool { return a.op == columnOp && b.columns[a.slot].own == "kind" }
+	if n.op != equalOp && n.op != inOp || !slices.ContainsFunc(n.args, isKind) {
+		return nil
+	}
+	for _, a := range n.args {
+		if name := a.value.Str(); a.constant() && a.value.Kind() == segment.StringValue && !slices.Contains(eventKinds, name) {
+			return a.fail("%s is no kind of event: expected change, delete, heartbeat or retraction%s", quoteString(name), meant(name, eventKinds))
+		}
 	}
 	return nil
 }

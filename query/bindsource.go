@@ -85,7 +85,9 @@ func (b *binder) bindMoment(s *source, m moment, at Expr) (err error) {
 	}
 	first, err := b.time(m.a)
 	if err != nil || m.kind == asOfMoment {
-		s.hi = first
+		if s.hi = first; s.kind == historySource {
+			s.lo = first
+		}
 		return err
 	}
 	if s.hi, err = b.time(m.b); err != nil {

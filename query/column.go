@@ -194,7 +194,7 @@ func (b *binder) star(number int, e Expr) (items []Item, err error) {
 		if len(b.sources) > 1 {
 			names = append([]string{s.name}, names...)
 		}
-		return Col(names[0], names[1:]...)
+		return Col(names[0], names[1:]...).everywhere(e.at)
 	}
 	for _, own := range ownOf[s.kind][:starOf[s.kind]] {
 		items = append(items, Item{path(own), own})
@@ -207,4 +207,11 @@ func (b *binder) star(number int, e Expr) (items []Item, err error) {
 		items = append(items, Item{path("old", fieldsName, f), "old." + f}, Item{path("new", fieldsName, f), "new." + f})
 	}
 	return items, nil
+}
+
+// everywhere is e with all of it at one place.
+func (e Expr) everywhere(at int) Expr {
+	e.at = at
+	e.args = mapped(e.args, func(a Expr) Expr { return a.everywhere(at) })
+	return e
 }

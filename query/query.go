@@ -198,22 +198,12 @@ func (q Query) Equal(o Query) bool {
 
 // unplaced is q without a trace of where its parts stood in the text.
 func (q Query) unplaced() Query {
-	q = q.each(func(e Expr) Expr { return e.unplaced() }).made()
+	q = q.each(func(e Expr) Expr { return e.everywhere(0) }).made()
 	q.from.at, q.window.at = 0, 0
 	for i := range q.joins {
 		q.joins[i].Source.at = 0
 	}
 	return q
-}
-
-func (e Expr) unplaced() Expr {
-	e.at = 0
-	var args []Expr
-	for _, a := range e.args {
-		args = append(args, a.unplaced())
-	}
-	e.args = args
-	return e
 }
 
 // each is a copy of q with f of each of its expressions.
