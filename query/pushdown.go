@@ -36,12 +36,15 @@ func split(where []*node, named func(slot int) (string, bool)) (pushed index.Pre
 	return all, rest
 }
 
-// pushName is the name by which a predicate knows a column of a source, if it does:
-// recorded is no column of rows, and those of other sources are not theirs.
+// pushName is the name by which a predicate on the rows of a source (of states, not
+// of the events that they are made from) knows a column, if it does: recorded is no
+// column of rows, those of other sources are not theirs, and where a LEFT JOIN finds
+// no row of the source there is nothing to test before it.
 func (p *plan) pushName(number int) func(slot int) (string, bool) {
+	left := number > 0 && (p.joins[number-1].kind == LeftJoin || p.joins[number-1].kind == AsOfLeftJoin)
 	return func(slot int) (string, bool) {
 		c := p.columns[slot]
-		if c.source != number || c.side != noSide {
+		if c.source != number || c.side != noSide || left {
 			return "", false
 		}
 		if c.own == "" {

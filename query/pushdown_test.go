@@ -137,3 +137,29 @@ func pushRow(p *plan, row []Value) index.Row {
 		return index.Literal{}, false
 	}
 }
+
+// TestSplit_Joins: conditions go to the source that they are of, but not beneath the
+// side of a LEFT JOIN that may have no row, of which IS NULL is true.
+func TestSplit_Joins(t *testing.T) {
+	for _, c := range []struct {
+		join        string
+		first, next int // conditions pushed to either source
+	}{
+		{"JOIN STATE OF b", 1, 2}, {"LEFT JOIN STATE OF b", 1, 0}, {"ASOF JOIN b", 1, 2}, {"ASOF LEFT JOIN b", 1, 0},
+	} {
+		q, err := Parse("SELECT a.x FROM a " + c.join + " ON a.x = b.key WHERE a.x > 1 AND b.y IS NULL AND b.z = 2 AND a.x = b.y")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := bind(q, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for source, want := range []int{c.first, c.next} {
+			pushed, rest := split(p.where, p.pushName(source))
+			if got := len(p.where) - len(rest); got != want {
+				t.Errorf("%s: %d conditions pushed to source %d, want %d: %v", c.join, got, source, want, pushed)
+			}
+		}
+	}
+}
