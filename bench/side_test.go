@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -150,7 +151,7 @@ func (a columnar) history(key string, visit func(r reading)) error {
 		}
 		var value, voltage []float64
 		var count []int64
-		var status []string
+		var status *segment.Texts
 		for i := range c.Fields {
 			switch f := &c.Fields[i]; f.Name {
 			case "value":
@@ -160,11 +161,11 @@ func (a columnar) history(key string, visit func(r reading)) error {
 			case "count":
 				count = f.Ints
 			case "status":
-				status = f.Texts
+				status = &f.Texts
 			}
 		}
 		for i := range c.Rows {
-			visit(reading{nanos: c.Time[i], typ: c.Types[i], status: status[i], value: value[i], voltage: voltage[i], count: count[i]})
+			visit(reading{nanos: c.Time[i], typ: c.Types.At(i), status: status.At(i), value: value[i], voltage: voltage[i], count: count[i]})
 		}
 	}
 	return nil

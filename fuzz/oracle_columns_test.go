@@ -1,11 +1,8 @@
 package fuzz
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
-	"slices"
-	"time"
 
 	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
@@ -44,31 +41,11 @@ func columnRow(c *segment.Columns, i int) string {
 	var fields store.Fields
 	for j := range c.Fields {
 		f := &c.Fields[j]
-		if at, ok := slices.BinarySearch(f.Rows, uint32(i)); ok {
-			fields = append(fields, store.Field{Name: f.Name, Value: columnValue(f, at)})
+		if at, ok := f.Find(i); ok {
+			fields = append(fields, store.Field{Name: f.Name, Value: f.Value(at)})
 		}
 	}
-	return showColumnRow(stamp, c.Version[i], c.Recorded[i], c.Types[i], fields)
-}
-
-func columnValue(f *segment.FieldColumn, at int) store.Value {
-	switch f.Kind {
-	case store.BoolValue:
-		return store.Bool("", f.Ints[at] != 0).Value
-	case store.Int64Value:
-		return store.Int64("", f.Ints[at]).Value
-	case store.TimeValue:
-		return store.Time("", time.Unix(0, f.Ints[at])).Value
-	case store.Float64Value:
-		return store.Float64("", f.Floats[at]).Value
-	case store.StringValue:
-		return store.String("", f.Texts[at]).Value
-	case store.BytesValue:
-		return store.Bytes("", []byte(f.Texts[at])).Value
-	case store.JSONValue:
-		return store.JSON("", json.RawMessage(f.Texts[at])).Value
-	}
-	return store.Null("").Value
+	return showColumnRow(stamp, c.Version[i], c.Recorded[i], c.Types.At(i), fields)
 }
 
 // showColumnRow leaves out the fields of a row that stands for another one.

@@ -80,6 +80,29 @@ func (c *clock) at(seq uint64) int64 {
 	return p.time + p.whole*x + p.part*x>>32
 }
 
+// add adds to times what the clock says at seqs. Positions of one chunk, which are
+// often next to each other, mostly lie on one piece.
+func (c *clock) add(seqs, times []int64) {
+	if len(c.pieces) == 0 {
+		return
+	}
+	times = times[:len(seqs)]
+	for i := 0; i < len(seqs); {
+		p := c.piece(uint64(seqs[i]))
+		from, time, whole, part := int64(p.seq), p.time, p.whole, p.part
+		chunk := seqs[i] >> chunkBits
+		if from>>chunkBits != chunk || seqs[i] < from {
+			times[i] += c.at(uint64(seqs[i]))
+			i++
+			continue
+		}
+		for ; i < len(seqs) && seqs[i]>>chunkBits == chunk && seqs[i] >= from; i++ {
+			x := seqs[i] - from
+			times[i] += time + whole*x + part*x>>32
+		}
+	}
+}
+
 // piece is the one that seq lies on: its chunk's, or the one before if the knot
 // comes later in the chunk.
 func (c *clock) piece(seq uint64) *piece {

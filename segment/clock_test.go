@@ -74,3 +74,25 @@ func TestClock_Odd(t *testing.T) {
 		}
 	}
 }
+
+// Many positions at once, in any order, get what each gets alone.
+func TestClock_Add(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 2))
+	for _, knots := range [][]uint64{nil, {70}, {1500, 2500}, {0, 1023, 1024, 3000}, {1, 1 << 40, 1<<40 + 5}} {
+		c := newClock(knots, []int64{3, -1 << 40, 1 << 50, 7}[:len(knots)])
+		seqs, times := make([]int64, 500), make([]int64, 500)
+		at := int64(0)
+		for i := range seqs {
+			if at += rnd.Int64N(20); rnd.IntN(10) == 0 {
+				at = rnd.Int64N(5000)
+			}
+			seqs[i] = at
+		}
+		c.add(seqs, times)
+		for i, seq := range seqs {
+			if want := c.at(uint64(seq)); times[i] != want {
+				t.Fatalf("knots %v: at %d it is %d, want %d", knots, seq, times[i], want)
+			}
+		}
+	}
+}

@@ -535,17 +535,10 @@ func checkColumns(t *testing.T, s *Sealed, rows []SealedRow) {
 		got := make([]Fields, n)
 		for i := range c.Fields {
 			f := &c.Fields[i]
-			for j, r := range f.Rows {
-				v := Value{kind: f.Kind}
-				switch pagesOf(f.Kind) {
-				case intPages:
-					v.bits = uint64(f.Ints[j])
-				case floatPages:
-					v.bits = math.Float64bits(f.Floats[j])
-				case textPages:
-					v.text = f.Texts[j]
+			for r := range n {
+				if j, ok := f.Find(r); ok {
+					got[r] = append(got[r], Field{f.Name, f.Value(j)})
 				}
-				got[r] = append(got[r], Field{f.Name, v})
 			}
 		}
 		for i := range n {

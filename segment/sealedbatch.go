@@ -122,9 +122,30 @@ type recorder struct {
 	at          batchPlace
 }
 
+// has reports whether the batch looked at last holds seq.
+func (r *recorder) has(seq uint64) bool { return seq-r.first <= r.last-r.first && r.last != 0 }
+
+// forward goes to the next batch, if there is one.
+func (r *recorder) forward() (err error) {
+	next := batchPlace{r.at.b, r.at.i + 1}
+	if next.i == r.d.tables[batchTable].blockLen(next.b) {
+		if next = (batchPlace{r.at.b + 1, 0}); next.b == r.d.tables[batchTable].len() {
+			return nil
+		}
+	}
+	r.at = next
+	r.first, r.last, r.recorded, err = r.s.batch(r.d, next)
+	return err
+}
+
 func (r *recorder) of(seq uint64) (int64, error) {
-	if seq-r.first <= r.last-r.first && r.last != 0 {
+	if r.has(seq) {
 		return r.recorded, nil
+	}
+	if seq > r.last && r.last != 0 { // mostly the next batch has it
+		if err := r.forward(); r.has(seq) || err != nil {
+			return r.recorded, err
+		}
 	}
 	at, err := r.s.batchOf(r.d, seq)
 	if err == nil {
@@ -132,4 +153,17 @@ func (r *recorder) of(seq uint64) (int64, error) {
 		r.first, r.last, r.recorded, err = r.s.batch(r.d, at)
 	}
 	return r.recorded, err
+}
+
+// all fills dst with the commit times of the positions seqs.
+func (r *recorder) all(seqs, dst []int64) error {
+	for i, seq := range seqs {
+		if !r.has(uint64(seq)) {
+			if _, err := r.of(uint64(seq)); err != nil {
+				return r.s.corrupt(0, err.Error())
+			}
+		}
+		dst[i] = r.recorded
+	}
+	return nil
 }

@@ -188,6 +188,45 @@ func (r *SealedRow) own() {
 	}
 }
 
+// Keeper gives rows memory of their own, many at a time, which is never written to
+// again. It has one user at a time.
+type Keeper struct {
+	texts  []byte
+	fields Fields
+}
+
+// How much memory rows have in common.
+const (
+	keptTexts  = 4 << 10
+	keptFields = 64
+)
+
+// Keep is a copy of the row, with its texts and fields, but not its key.
+func (k *Keeper) Keep(from *SealedRow) SealedRow {
+	r := *from
+	n := len(r.Type) + len(r.ID)
+	for i := range r.list {
+		n += len(r.list[i].Value.text)
+	}
+	if cap(k.texts)-len(k.texts) < n {
+		k.texts = make([]byte, 0, max(n, keptTexts))
+	}
+	if cap(k.fields)-len(k.fields) < len(r.list) {
+		k.fields = make(Fields, 0, max(len(r.list), keptFields))
+	}
+	start := len(k.fields)
+	k.fields = append(k.fields, r.list...)
+	r.list = slices.Clip(k.fields[start:])
+	r.Type, k.texts = keep(k.texts, r.Type)
+	r.ID, k.texts = keep(k.texts, r.ID)
+	for i := range r.list {
+		if v := &r.list[i].Value; v.text != "" {
+			v.text, k.texts = keep(k.texts, v.text)
+		}
+	}
+	return r
+}
+
 // keep is s in the memory behind b, which has room.
 func keep(b []byte, s string) (string, []byte) {
 	n := len(b)

@@ -40,6 +40,15 @@ func (c *RowCursor) Next() (*SealedRow, error) {
 	return &c.now, nil
 }
 
+// At is Next of the given row, which is behind the one that was read last.
+func (c *RowCursor) At(row uint64) (*SealedRow, error) {
+	if row >= c.s.info.Rows {
+		return nil, c.s.noRow(row)
+	}
+	c.row = row
+	return c.Next()
+}
+
 // Key is the key of the row that Next gave last.
 func (c *RowCursor) Key() *Keyed { return &c.keys.now }
 

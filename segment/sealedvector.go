@@ -20,33 +20,47 @@ func (s *Sealed) vector(col, block int, into *vector) error {
 // into are counted from from.
 func (s *Sealed) part(d *directory, col, block, from, to int, into *vector) error {
 	into.reset()
+	return s.more(d, col, block, from, to, into)
+}
+
+// more is part that leaves in into what is there. Texts take the place of others.
+func (s *Sealed) more(d *directory, col, block, from, to int, into *vector) error {
 	p, err := s.may(d, block, col)
 	if err != nil || p == nil {
 		return err
 	}
 	first, n := from, to-from
 	if p.sparse != nil {
+		had := len(into.rows)
 		into.rows, first = p.sparse.rows(into.rows, from, to)
-		n = len(into.rows)
+		n = len(into.rows) - had
 	}
 	if n == 0 {
 		return nil
 	}
 	switch p.kind {
 	case intPages:
-		into.ints = slices.Grow(into.ints, n)[:n]
-		p.ints.slice(into.ints, first)
+		had := len(into.ints)
+		into.ints = slices.Grow(into.ints, n)[:had+n]
+		return s.moreInts(d, p, col, block, first, into.ints[had:])
 	case floatPages:
-		into.floats = slices.Grow(into.floats, n)[:n]
-		p.floats.slice(into.floats, first)
+		had := len(into.floats)
+		into.floats = slices.Grow(into.floats, n)[:had+n]
+		p.floats.slice(into.floats[had:], first)
 	case textPages:
 		p.texts.slice(&into.texts, first, n)
 	}
+	return nil
+}
+
+// moreInts decodes values of a page, of times and versions absolute ones.
+func (s *Sealed) moreInts(d *directory, p *page, col, block, from int, dst []int64) error {
+	p.slice(dst, from)
 	switch {
 	case col == colTime && p.relative:
-		return s.addClock(d, block, from, into.ints)
+		return s.addClock(d, block, from, dst)
 	case col == colVersion:
-		return s.addVersions(d, uint64(block)*blockRows+uint64(from), into.ints)
+		return s.addVersions(d, uint64(block)*blockRows+uint64(from), dst)
 	}
 	return nil
 }
@@ -61,9 +75,7 @@ func (s *Sealed) addClock(d *directory, block, from int, times []int64) error {
 	for len(times) > 0 {
 		n := min(len(times), len(buf))
 		p.ints.slice(buf[:n], from)
-		for i, seq := range buf[:n] {
-			times[i] += d.clock.at(uint64(seq))
-		}
+		d.clock.add(buf[:n], times[:n])
 		times, from = times[n:], from+n
 	}
 	return nil

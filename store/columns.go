@@ -4,32 +4,48 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/annalsdb/annals/segment"
 )
 
-// columnRows is how many rows are decoded in one go: enough for the search of
-// where they end not to count, few enough to stay in the second-level cache.
-const columnRows = 8192
+// # A key's history as columns
+//
+// What a key has in each sealed file is in the stream's order, and so is what it
+// has in no sealed file: these are sources, oldest first. No position of a source
+// is before one of the source before, so rows of equal times stand in the order of
+// their sources, and a row's place in the order is (time, source, row).
+//
+// The history is cut into pieces of the order, each with at most pieceRows rows of
+// a source. Where a piece ends costs a look at one time in each source and a search
+// in some. Pieces know nothing of each other: the processors decode one each, and
+// the caller has them in turn. A piece of one source is decoded where it will be
+// read. Of one of several, each source's part is decoded whole, and then gathered by
+// stretches: late events, which make other sources look in for a row, cost a copy
+// and no more. Rows that do not count fall out of the stretches.
+
+// pieceRows is how many rows of a source a piece has at most, firstRows those of the
+// first piece, for a caller who wants no more.
+const (
+	pieceRows = 4096
+	firstRows = 512
+)
 
 // Columns is the changes and deletes of a key that the view sees and that are not
 // retracted, in the stream's order, as runs of columns: History without folding,
 // for those who compute with it. fields names those wanted; none stands for all. A
-// run is valid until the next one; its texts for ever. A run has one row at least
-// and ends where the next ones stand in another file.
+// run is valid until the next one; its texts for ever. A run has one row at least.
 //
-// Of sealed files pages are decoded straight into columns, tens of millions of
-// events a second.
+// Of sealed files pages are decoded straight into columns by all processors, tens
+// of millions of events a second.
 func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.Columns, error] {
 	return func(yield func(*segment.Columns, error) bool) {
 		s, err := v.stream(stream)
-		r := columnReader{view: v, s: s, name: key, into: segment.Columns{Only: fields}}
-		r.into.Only = fields
-		for more := err == nil; more; {
-			if more, err = r.some(); more && !yield(&r.into, nil) {
-				return
-			}
+		r := columnReader{view: v, s: s, name: key, only: fields, rows: firstRows}
+		if err == nil {
+			err = r.all(func(c *segment.Columns) bool { return yield(c, nil) })
 		}
 		if err != nil {
 			yield(nil, fmt.Errorf("columns of key %q of stream %q: %w", key, stream, err))
@@ -37,119 +53,165 @@ func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.
 	}
 }
 
-// columnReader reads a key's changes run by run.
+// all yields every run. Once the history is known to be long, the next pieces are
+// decoded while the caller has the ones before.
+func (r *columnReader) all(yield func(*segment.Columns) bool) error {
+	pieces, err := r.some()
+	for len(pieces) > 0 && err == nil {
+		var next []columnPiece
+		var ahead sync.WaitGroup
+		var failed error
+		long := r.rows == pieceRows
+		if long {
+			ahead.Go(func() { next, failed = r.some() })
+		}
+		for i := range pieces {
+			if p := &pieces[i]; p.into.Rows > 0 && !yield(&p.into) {
+				ahead.Wait()
+				return nil
+			}
+		}
+		if ahead.Wait(); !long {
+			next, failed = r.some()
+		}
+		pieces, err = next, failed
+	}
+	return err
+}
+
+// columnReader reads a key's changes piece by piece.
 type columnReader struct {
 	view *View
 	s    *stream
 	name string
+	only []string
 	gone retracted
-	at   stamp // of the last change
-	into segment.Columns
+	at   stamp // where the last piece ends
+	rows int   // of a source in the next piece
 
-	// What was found in the sealed files, as long as they are the current ones.
-	trail trail
-	heads []partHead
-	live  []stamp // of the changes in no sealed file, in order
+	// What was found in the files, as long as they are the current ones.
+	trail   trail
+	sources []columnSource
+
+	pieces, before []columnPiece // those of the last some, and of the one before
 }
 
-// partHead is the first change behind the last one in a sealed file.
-type partHead struct {
-	part *part // nil: there is none
-	n    int   // of the part's changes
-	at   stamp
+// columnSource is changes that stand in the stream's order: of a sealed file, or,
+// if there is none, those that no sealed file has.
+type columnSource struct {
+	part *part
+	live []version
+	next int // the first that is in no piece yet
+	end  int // of those that the view may see
+
+	head, last stamp // of next and of the last row that a piece may have, if these are known
+	known      bool
 }
 
-// some decodes the next run; it is false when there are no others. The files are
-// pinned meanwhile only.
-func (r *columnReader) some() (bool, error) {
+// columnPiece is the rows from, to but not including to, of each source.
+type columnPiece struct {
+	spans []columnSpan
+	parts []segment.Columns
+	cuts  []segment.Stretch
+	into  segment.Columns
+	err   error
+}
+
+type columnSpan struct {
+	source   *columnSource
+	from, to int
+}
+
+// some is the next pieces; there are none at the end. The files are pinned
+// meanwhile only.
+func (r *columnReader) some() ([]columnPiece, error) {
 	f, err := r.view.db.pin()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer f.unpin()
-	t := &r.trail
-	if t.files != f {
-		t.follow(r.view.db, f, r.s, r.name, r.s.live.Get(r.name))
-		r.heads, r.live = nil, t.liveChanges(r.view.seq)
+	if r.trail.files != f {
+		if err := r.open(f); err != nil {
+			return nil, err
+		}
 	}
+	r.pieces, r.before = r.before, r.pieces
+	want := 1
+	if r.rows == pieceRows {
+		want = runtime.GOMAXPROCS(0)
+	}
+	n := 0
+	for ; n < want; n++ {
+		if n == len(r.pieces) {
+			r.pieces = append(r.pieces, columnPiece{})
+		}
+		if more, err := r.cut(&r.pieces[n]); !more || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	r.rows = min(2*r.rows, pieceRows)
+	return r.pieces[:n], r.decode(r.pieces[:n])
+}
+
+// open finds the sources, behind what was read of them.
+func (r *columnReader) open(f *files) (err error) {
+	t := &r.trail
+	t.follow(r.view.db, f, r.s, r.name, r.s.live.Get(r.name))
 	if r.at == beginning {
 		if r.gone, err = t.retracted(r.view.seq); err != nil {
-			return false, err
+			return err
 		}
 	}
-	ok, err := r.sealed(t)
-	if !ok && err == nil {
-		ok, err = r.single(t)
-	}
-	if n := r.into.Rows; ok && err == nil {
-		r.at = r.s.stamp(r.into.Time[n-1], uint64(r.into.Seq[n-1]))
-	}
-	return ok, err
-}
-
-// sealed decodes the next run out of one sealed file, if whatever else there is of
-// the key comes behind it and all of it counts.
-func (r *columnReader) sealed(t *trail) (bool, error) {
-	if len(r.gone) > 0 || r.s.Order == ByArrival && r.view.time != latest {
-		return false, nil
-	}
-	if err := r.moveHeads(t); err != nil {
-		return false, err
-	}
-	first := partHead{at: stamp{math.MaxInt64, math.MaxUint64}}
-	bound := first.at // nothing else comes before it
-	for _, h := range r.heads {
-		switch {
-		case h.part == nil:
-		case h.at.before(first.at):
-			first, bound = h, first.at
-		case h.at.before(bound):
-			bound = h.at
-		}
-	}
-	best, from := first.part, first.n
-	if best == nil || best.file.Info().Last > r.view.seq {
-		return false, nil
-	}
-	for len(r.live) > 0 && !r.at.before(r.live[0]) {
-		r.live = r.live[1:]
-	}
-	if len(r.live) > 0 && r.live[0].before(bound) {
-		bound = r.live[0]
-	}
-	to, err := t.upTo(best, bound, r.view.time)
-	if err != nil || to <= from {
-		return false, err
-	}
-	return true, best.file.Columns(best.Row+uint64(from), min(to-from, columnRows), &r.into)
-}
-
-// moveHeads finds the first change behind the last one in each sealed file.
-func (r *columnReader) moveHeads(t *trail) error {
-	if r.heads == nil {
-		r.heads = make([]partHead, len(t.files.sealed))
-		for i := range r.heads {
-			p, err := t.part(i)
-			if err != nil {
-				return err
-			}
-			r.heads[i].part = p
-		}
-	}
-	for i := range r.heads {
-		h := &r.heads[i]
-		if h.part == nil || h.at != beginning && r.at.before(h.at) {
+	r.sources = r.sources[:0]
+	for i, file := range f.sealed {
+		in := r.s.in(file)
+		if in == nil || file.Info().First > r.view.seq || in.MinTime > r.view.time {
 			continue
 		}
-		n, at, ok, err := t.next(h.part, r.at)
+		p, err := t.part(i)
 		if err != nil {
 			return err
 		}
-		if h.n, h.at = n, at; !ok {
-			h.part = nil
+		if p == nil || p.Changes == 0 {
+			continue
+		}
+		c := columnSource{part: &part{p.file, p.Keyed}, end: p.Changes}
+		if err := r.enter(&c); err != nil {
+			return err
+		}
+		r.sources = append(r.sources, c)
+	}
+	live := t.liveChanges(r.view.time, r.view.seq)
+	next, _ := slices.BinarySearchFunc(live, r.at, func(v version, at stamp) int {
+		if at.before(r.s.stamp(v.Time, v.Seq)) {
+			return 1
+		}
+		return -1
+	})
+	r.sources = append(r.sources, columnSource{live: live, next: next, end: len(live)})
+	return nil
+}
+
+// enter moves a source in a sealed file to its first change behind what was read,
+// and finds the end of those that the view may see.
+func (r *columnReader) enter(c *columnSource) (err error) {
+	if r.at != beginning {
+		n, _, ok, err := r.trail.next(c.part, r.at)
+		if c.next = n; !ok || err != nil {
+			c.next = c.end
+			return err
 		}
 	}
-	return nil
+	switch {
+	case r.s.Order == ByArrival && r.view.seq < c.part.Last:
+		c.end, err = c.part.file.SearchSeq(&c.part.Keyed, r.view.seq)
+	case r.s.Order == ByTime && r.view.time != latest:
+		c.end, err = c.part.file.Search(&c.part.Keyed, r.view.time)
+	}
+	return err
 }
 
 // next is the first change of p behind the stamp from: its number, and its stamp.
@@ -169,64 +231,239 @@ func (t *trail) next(p *part, from stamp) (n int, at stamp, ok bool, err error) 
 	return 0, at, false, nil
 }
 
-// liveChanges is the stamps of the changes up to position seq that are in no sealed
+// liveChanges is the changes with Time ≤ at and Seq ≤ seq that are in no sealed
 // file, in order.
-func (t *trail) liveChanges(seq uint64) (all []stamp) {
+func (t *trail) liveChanges(at int64, seq uint64) (all []version) {
 	for run := t.runs(); run != nil; run = t.older(run) {
-		for _, v := range run.Changes.All(latest, seq) {
-			all = append(all, t.s.stamp(v.Time, v.Seq))
+		for _, v := range run.Changes.All(at, seq) {
+			all = append(all, version{Version: v})
 		}
 	}
-	slices.SortFunc(all, func(a, b stamp) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b version) int { return t.s.compare(a.Version, b.Version) })
 	return all
 }
 
-// upTo is how many changes of p come before the stamp bound and count as of event
-// time at; it may leave out some that are at bound's own time.
-func (t *trail) upTo(p *part, bound stamp, at int64) (int, error) {
-	if t.s.Order == ByArrival {
-		if bound.seq > p.Last {
-			return p.Changes, nil
-		}
-		return p.file.SearchSeq(&p.Keyed, bound.seq-1)
+// stamp is that of change n of a source.
+func (r *columnReader) stamp(c *columnSource, n int) (stamp, error) {
+	if c.part == nil {
+		return r.s.stamp(c.live[n].Time, c.live[n].Seq), nil
 	}
-	switch {
-	case bound.seq == math.MaxUint64: // there is none
-	case bound.time == math.MinInt64:
-		return 0, nil
-	default:
-		at = min(at, bound.time-1)
-	}
-	if at == math.MaxInt64 {
-		return p.Changes, nil
-	}
-	return p.file.Search(&p.Keyed, at)
+	st, err := c.part.file.Stamp(c.part.Row + uint64(n))
+	return r.s.stamp(st.Time, st.Seq), err
 }
 
-// single makes a run of the next change alone, wherever it stands.
-func (r *columnReader) single(t *trail) (bool, error) {
-	for {
-		all, err := t.after(changes, r.at, 1, r.view.time, r.view.seq)
-		if len(all) == 0 || err != nil {
-			return false, err
-		}
-		v := &all[0]
-		if r.gone.has(v.Seq) {
-			r.at = r.s.stamp(v.Time, v.Seq)
+// cut makes p the next piece; it is false if there are no more rows. The piece ends
+// with the row that comes first of those which would be the last ones of each source.
+func (r *columnReader) cut(p *columnPiece) (bool, error) {
+	first := -1
+	for i := range r.sources {
+		c := &r.sources[i]
+		if c.next == c.end {
 			continue
 		}
-		if v.file != nil {
-			return true, v.file.Columns(uint64(place(v.Place).offset()), 1, &r.into)
+		if !c.known {
+			var err error
+			if c.head, err = r.stamp(c, c.next); err == nil {
+				c.last, err = r.stamp(c, min(c.next+r.rows, c.end)-1)
+			}
+			if err != nil {
+				return false, err
+			}
+			c.known = true
 		}
-		row, err := t.row(v)
+		if first < 0 || c.last.before(r.sources[first].last) {
+			first = i
+		}
+	}
+	if first < 0 {
+		return false, nil
+	}
+	p.spans = p.spans[:0]
+	bound := r.sources[first].last
+	for i := range r.sources {
+		c := &r.sources[i]
+		if c.next == c.end || bound.before(c.head) {
+			continue
+		}
+		to, err := r.upTo(c, bound)
 		if err != nil {
 			return false, err
 		}
-		return true, r.into.Set(&segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag})
+		p.spans = append(p.spans, columnSpan{c, c.next, to})
+		c.next, c.known = to, false
 	}
+	r.at = bound
+	return true, nil
+}
+
+// upTo is where the changes of a source end that are not behind the stamp bound,
+// which is that of its last row or before it.
+func (r *columnReader) upTo(c *columnSource, bound stamp) (int, error) {
+	to := min(c.next+r.rows, c.end)
+	if !bound.before(c.last) {
+		return to, nil
+	}
+	if c.part == nil {
+		n, _ := slices.BinarySearchFunc(c.live[c.next:to], bound, func(v version, at stamp) int {
+			if at.before(r.s.stamp(v.Time, v.Seq)) {
+				return 1
+			}
+			return -1
+		})
+		return c.next + n, nil
+	}
+	k := c.part.Keyed
+	k.Row, k.Changes = k.Row+uint64(c.next), to-c.next
+	if r.s.Order == ByArrival {
+		n, err := c.part.file.SearchSeq(&k, bound.seq)
+		return c.next + n, err
+	}
+	at := bound.time // of an older source all of that time come before the bound
+	if c.part.file.Info().First > bound.seq {
+		if at == math.MinInt64 {
+			return c.next, nil
+		}
+		at--
+	}
+	n, err := c.part.file.Search(&k, at)
+	return c.next + n, err
+}
+
+// decode decodes the pieces, one a processor.
+func (r *columnReader) decode(pieces []columnPiece) error {
+	var others sync.WaitGroup
+	for i := range pieces {
+		if p := &pieces[i]; i+1 < len(pieces) {
+			others.Go(func() { p.err = r.piece(p) })
+		} else {
+			p.err = r.piece(p)
+		}
+	}
+	others.Wait()
+	for i := range pieces {
+		if err := pieces[i].err; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// piece decodes one.
+func (r *columnReader) piece(p *columnPiece) error {
+	p.into.Only = r.only
+	if len(p.spans) == 1 && p.spans[0].source.part != nil && r.allCount(p.spans[0].source.part.file) {
+		return r.span(&p.spans[0], &p.into)
+	}
+	for len(p.parts) < len(p.spans) {
+		p.parts = append(p.parts, segment.Columns{})
+	}
+	for i := range p.spans {
+		p.parts[i].Only = r.only
+		if err := r.span(&p.spans[i], &p.parts[i]); err != nil {
+			return err
+		}
+	}
+	p.order(r.s.Order)
+	r.sift(p)
+	p.into.Gather(p.parts[:len(p.spans)], p.cuts)
+	return nil
+}
+
+// span decodes the rows of one source.
+func (r *columnReader) span(s *columnSpan, into *segment.Columns) error {
+	if part := s.source.part; part != nil {
+		return part.file.Columns(part.Row+uint64(s.from), s.to-s.from, into)
+	}
+	into.Clear()
+	for i := s.from; i < s.to; i++ {
+		v := &s.source.live[i]
+		row, err := r.trail.row(v)
+		if err == nil {
+			err = into.Add(&segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// order cuts the rows of the parts into stretches of the stream's order.
+func (p *columnPiece) order(o Order) {
+	p.cuts = p.cuts[:0]
+	next := make([]int, len(p.spans))
+	if o == ByArrival {
+		for i := range p.spans {
+			p.cuts = append(p.cuts, segment.Stretch{Part: i, To: p.parts[i].Rows})
+		}
+		return
+	}
+	for {
+		first, second := -1, -1
+		for i := range p.spans {
+			switch {
+			case next[i] == p.parts[i].Rows:
+			case first < 0 || p.parts[i].Time[next[i]] < p.parts[first].Time[next[first]]:
+				first, second = i, first
+			case second < 0 || p.parts[i].Time[next[i]] < p.parts[second].Time[next[second]]:
+				second = i
+			}
+		}
+		if first < 0 {
+			return
+		}
+		from, to := next[first], p.parts[first].Rows
+		if second >= 0 {
+			bound := p.parts[second].Time[next[second]]
+			to = from + 1 + ahead(p.parts[first].Time[from+1:to], bound, first < second)
+		}
+		p.cuts = append(p.cuts, segment.Stretch{Part: first, From: from, To: to})
+		next[first] = to
+	}
+}
+
+// ahead is how many of the times, which rise, come before the bound, or at it.
+func ahead(times []int64, bound int64, at bool) (n int) {
+	if at && bound < math.MaxInt64 {
+		bound++
+	} else if at {
+		return len(times)
+	}
+	for n < len(times) && times[n] < bound {
+		n++
+	}
+	return n
+}
+
+// allCount reports whether all rows of a sealed file that are in a piece count.
+func (r *columnReader) allCount(f *segment.Sealed) bool {
+	return len(r.gone) == 0 && f.Info().Last <= r.view.seq && (r.s.Order == ByTime || r.view.time == latest)
+}
+
+// sift leaves those rows out of the stretches that the view does not see or that
+// are retracted.
+func (r *columnReader) sift(p *columnPiece) {
+	if !slices.ContainsFunc(p.spans, func(s columnSpan) bool {
+		return len(r.gone) > 0 || s.source.part != nil && !r.allCount(s.source.part.file)
+	}) {
+		return
+	}
+	var kept []segment.Stretch
+	for _, c := range p.cuts {
+		part := &p.parts[c.Part]
+		from := c.From
+		for i := c.From; i < c.To; i++ {
+			if uint64(part.Seq[i]) <= r.view.seq && part.Time[i] <= r.view.time && !r.gone.has(uint64(part.Seq[i])) {
+				continue
+			}
+			if from < i {
+				kept = append(kept, segment.Stretch{Part: c.Part, From: from, To: i})
+			}
+			from = i + 1
+		}
+		if from < c.To {
+			kept = append(kept, segment.Stretch{Part: c.Part, From: from, To: c.To})
+		}
+	}
+	p.cuts = kept
 }

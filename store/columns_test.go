@@ -116,28 +116,17 @@ func checkColumn(t *testing.T, c *segment.Columns, i int, want *Event) {
 	fields := 0
 	for j := range c.Fields {
 		f := &c.Fields[j]
-		for at, row := range f.Rows {
-			if int(row) != i {
-				continue
-			}
-			fields++
-			v, _ := want.Fields.Get(f.Name)
-			got := segment.NullOf()
-			switch f.Kind {
-			case Int64Value:
-				got = segment.Int64Of(f.Ints[at])
-			case Float64Value:
-				got = segment.Float64Of(f.Floats[at])
-			case StringValue:
-				got = segment.StringOf(f.Texts[at])
-			}
-			if !got.Equal(v) {
-				t.Errorf("field %q of event %d is %v, want %v", f.Name, want.Seq, got, v)
-			}
+		at, ok := f.Find(i)
+		if !ok {
+			continue
+		}
+		fields++
+		if v, ok := want.Fields.Get(f.Name); !ok || !f.Value(at).Equal(v) {
+			t.Errorf("field %q of event %d is %v, want %v", f.Name, want.Seq, f.Value(at), v)
 		}
 	}
 	if st.Seq != want.Seq || st.Kind != want.Kind || st.Time != want.Time.UnixNano() || c.Recorded[i] != want.Recorded.UnixNano() ||
-		uint64(c.Version[i]) != want.Version || c.Types[i] != want.Type || fields != len(want.Fields) {
+		uint64(c.Version[i]) != want.Version || c.Types.At(i) != want.Type || fields != len(want.Fields) {
 		t.Errorf("row %+v, version %d, with %d fields is not event %+v", st, c.Version[i], fields, want)
 	}
 }
@@ -171,5 +160,55 @@ func TestView_HistoryOfLateBeats(t *testing.T) {
 		if err := db.Seal(bg); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A key's rows are the same read one by one and by blocks, whatever classes they are
+// of and however files interleave.
+func TestView_HistoryByBlocks(t *testing.T) {
+	db := open(t, t.TempDir(), &Options{Sync: SyncNever, noSeal: true, SegmentSize: 1 << 20, Fanout: 2})
+	if err := db.Define(bg, Stream{Name: "s0"}); err != nil {
+		t.Fatal(err)
+	}
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for range 3 {
+		for range 30 {
+			var batch Batch
+			for range 100 {
+				e := Event{Stream: "s0", Key: "k", Type: fmt.Sprint("t", rnd.IntN(3)), Kind: Kind(rnd.IntN(3)), Time: time.Unix(rnd.Int64N(5000), 0)}
+				if e.Kind == Change {
+					e.Fields = Fields{Int64("n", rnd.Int64()), String("s", fmt.Sprint(rnd.IntN(500)))}[rnd.IntN(2):]
+				}
+				batch.Events = append(batch.Events, e)
+			}
+			r, err := db.Append(bg, batch)
+			if err == nil {
+				_, err = db.Append(bg, Batch{Events: []Event{{Stream: "s0", Key: "k", Kind: Retraction, Retracts: r.First + rnd.Uint64N(100)}}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Seal(bg); err != nil {
+			t.Fatal(err)
+		}
+		v := db.Latest()
+		seen := map[uint64]Event{}
+		for step, err := range v.History("s0", "k") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[step.Event.Seq] = step.Event
+			if step.New != nil && (step.New.Stream != "s0" || step.New.Key != "k") {
+				t.Fatalf("state after event %d is of key %q", step.Event.Seq, step.New.Key)
+			}
+		}
+		for e, err := range v.Events(EventQuery{}) {
+			if got := seen[e.Seq]; err != nil || got.Type != e.Type || got.Kind != e.Kind || got.Key != e.Key || got.Version != e.Version ||
+				!got.Time.Equal(e.Time) || !got.Recorded.Equal(e.Recorded) || got.Retracts != e.Retracts || !got.Fields.Equal(e.Fields) {
+				t.Fatalf("event %+v is %+v in the history, %v", e, got, err)
+			}
+		}
+		checkColumns(t, v, "s0", "k")
 	}
 }

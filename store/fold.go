@@ -53,13 +53,18 @@ func (t *trail) stateAt(at int64, seq uint64) (state, error) {
 	return f.state(), nil
 }
 
-// replaceWith is the state that the change v makes under Replace. An unchanged
-// event leaves the state to the one it repeats, unless that is retracted.
+// replaceWith is the state that the change v makes under Replace.
 func (t *trail) replaceWith(v *version, gone retracted) (state, error) {
 	row, err := t.row(v)
 	if err != nil {
 		return state{}, err
 	}
+	return t.replaceRow(row, v, gone)
+}
+
+// replaceRow is replaceWith of a row that was read. An unchanged event leaves the
+// state to the one it repeats, unless that is retracted.
+func (t *trail) replaceRow(row segment.Row, v *version, gone retracted) (state, error) {
 	st := state{live: true, from: originOf(&row, v.Version), typ: row.Type}
 	if row.Unchanged {
 		same, ok, err := t.find(row.Ref)

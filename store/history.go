@@ -20,8 +20,11 @@ type Transition struct {
 }
 
 // historyAtOnce is how many transitions are made in one go, with the files pinned
-// that they are read from.
-const historyAtOnce = 256
+// that they are read from; at first they are fewer, for a caller who wants no more.
+const (
+	historyAtOnce = 1024
+	historyFirst  = 64
+)
 
 // History is all events of a key that the view sees, in the stream's order, with
 // the state before and after each. Heartbeats, retractions and what they retract
@@ -33,11 +36,11 @@ func (v *View) History(stream, key string) iter.Seq2[Transition, error] {
 			err = s.needFold()
 		}
 		w := walker{view: v, s: s, name: key, fold: folder{s: s}}
-		for more := true; more && err == nil; {
-			var some []Transition
-			some, more, err = w.some(historyAtOnce)
-			for i := range some {
-				if !yield(some[i], nil) {
+		n := historyFirst
+		for more := true; more && err == nil; n = min(2*n, historyAtOnce) {
+			more, err = w.some(n)
+			for i := range w.made {
+				if !yield(w.made[i], nil) {
 					return
 				}
 			}
@@ -62,7 +65,9 @@ func (v *View) versions(t *trail, from stamp, n int) (all []version, err error) 
 		}
 		all = append(all, some...)
 	}
-	slices.SortFunc(all, func(a, b version) int { return t.s.compare(a.Version, b.Version) })
+	if order := func(a, b version) int { return t.s.compare(a.Version, b.Version) }; !slices.IsSortedFunc(all, order) {
+		slices.SortFunc(all, order)
+	}
 	return all[:min(n, len(all))], nil
 }
 
@@ -75,44 +80,53 @@ type walker struct {
 	fold folder
 	now  *State
 	at   stamp // of the last event
+	made []Transition
+
+	files  *files // that are read
+	rows   rowReaders
+	states []State // memory for the next ones
 }
 
-// some is the next transitions, up to n; more is false when there are no others.
-func (w *walker) some(n int) (some []Transition, more bool, err error) {
+// some makes the next transitions, up to n; more is false when there are no others.
+func (w *walker) some(n int) (more bool, err error) {
+	w.made = w.made[:0]
 	f, err := w.view.db.pin()
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	defer f.unpin()
 	var t trail
 	w.follow(&t, f)
 	if w.at == beginning {
 		if w.gone, err = t.retracted(w.view.seq); err != nil {
-			return nil, false, err
+			return false, err
 		}
 	}
 	all, err := w.view.versions(&t, w.at, n)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	for i := range all {
 		transition, err := w.step(&t, &all[i])
 		if err != nil {
-			return some, false, err
+			return false, err
 		}
-		some = append(some, transition)
+		w.made = append(w.made, transition)
 		w.at = w.s.stamp(all[i].Time, all[i].Seq)
 	}
-	return some, len(all) == n, nil
+	return len(all) == n, nil
 }
 
 func (w *walker) follow(t *trail, f *files) {
 	t.follow(w.view.db, f, w.s, w.name, w.s.live.Get(w.name))
+	if w.files != f {
+		w.files, w.rows.all = f, nil
+	}
 }
 
 // step is the transition that the event at v makes.
 func (w *walker) step(t *trail, v *version) (Transition, error) {
-	row, err := t.row(v)
+	row, err := w.rows.read(t, v)
 	if err != nil {
 		return Transition{}, err
 	}
@@ -139,7 +153,7 @@ func (w *walker) advance(t *trail, row *segment.Row, v *version) error {
 			st = w.fold.state()
 		}
 	case row.Kind == Change:
-		st, err = t.replaceWith(v, w.gone)
+		st, err = t.replaceRow(*row, v, w.gone)
 	}
 	return w.become(&st, err)
 }
@@ -150,10 +164,16 @@ func (w *walker) become(st *state, err error) error {
 		w.now = nil
 		return err
 	}
-	full, err := w.s.full(w.name, st)
-	w.now = &full
+	if len(w.states) == 0 {
+		w.states = make([]State, statesAtOnce)
+	}
+	w.now, w.states = &w.states[0], w.states[1:]
+	*w.now, err = w.s.full(w.name, st)
 	return err
 }
+
+// statesAtOnce is how many states have their memory in common.
+const statesAtOnce = 16
 
 // Period is a span of event time during which a key had one state.
 type Period struct {
