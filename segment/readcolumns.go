@@ -261,7 +261,7 @@ func (s *Sealed) columnInts(d *directory, col, b, from int, dst, seqs []int64) e
 	if err != nil {
 		return err
 	}
-	if col == colTime && p.relative {
+	if col == colTime && p.relative && seqs != nil {
 		p.slice(dst, from)
 		d.clock.add(seqs, dst)
 		return nil

@@ -144,6 +144,14 @@ func (p *page) quickenTexts(t *textPage) {
 	}
 }
 
+// words appends the dictionary of a page of texts that has one.
+func (p *page) words(dst []string) []string {
+	if p.quick {
+		return append(dst, p.dict...)
+	}
+	return cutAll(dst, p.texts.heap, &p.texts.ends, 0, p.texts.ends.len())
+}
+
 // presence is the rows of a page that have a value.
 type presence struct {
 	words [blockRows / 64]uint64

@@ -11,14 +11,15 @@ import (
 // Columns that rows of a sealed file have beside their fields, for predicates.
 // Fields are columns by their own names, which are UTF-8; these are not.
 const (
-	ColumnStream  = "\xffstream"  // string: the stream's name
-	ColumnKey     = "\xffkey"     // string
-	ColumnSeq     = "\xffseq"     // int64
-	ColumnTime    = "\xfftime"    // time
-	ColumnVersion = "\xffversion" // int64
-	ColumnKind    = "\xffkind"    // int64: the [Kind] that is shown, a heartbeat where the event is unchanged
-	ColumnType    = "\xfftype"    // string, "" for none
-	ColumnID      = "\xffid"      // string; events without an ID have no value
+	ColumnStream   = "\xffstream"   // string: the stream's name
+	ColumnKey      = "\xffkey"      // string
+	ColumnSeq      = "\xffseq"      // int64
+	ColumnTime     = "\xfftime"     // time
+	ColumnRecorded = "\xffrecorded" // time: the commit time
+	ColumnVersion  = "\xffversion"  // int64
+	ColumnKind     = "\xffkind"     // int64: the [Kind] that is shown, a heartbeat where the event is unchanged
+	ColumnType     = "\xfftype"     // string, "" for none
+	ColumnID       = "\xffid"       // string; events without an ID have no value
 )
 
 // storedColumns are those of them that have pages.
@@ -103,6 +104,9 @@ func (s source) Zones(column string, kind index.Kind) ([]index.Zone, error) {
 		}
 		return s.names(column == ColumnKey)
 	}
+	if column == ColumnRecorded && kind == index.Time {
+		return s.recorded(), nil
+	}
 	col := s.d.column(column, kind)
 	if col < 0 {
 		return nil, nil
@@ -122,6 +126,16 @@ func (s source) Zones(column string, kind index.Kind) ([]index.Zone, error) {
 		}
 	}
 	return zones, nil
+}
+
+// recorded is the zones of the commit times, of which only the file's first and last
+// are known.
+func (s source) recorded() []index.Zone {
+	zones := make([]index.Zone, s.s.blocks())
+	for b := range zones {
+		zones[b] = index.Zone{Count: uint32(s.s.blockLen(b)), Min: index.TimeOf(s.s.info.FirstRecorded), Max: index.TimeOf(s.s.info.LastRecorded)}
+	}
+	return zones
 }
 
 // of is z, of values of a kind, for a predicate.

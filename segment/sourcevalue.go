@@ -166,6 +166,13 @@ func (t *tester) derive(column string, b int) (func(i int) (index.Literal, error
 	case ColumnKind:
 		p, err := t.s.must(t.d, rowTable, b, colFlags)
 		return func(i int) (index.Literal, error) { return index.Int64Of(int64(shown(p.ints.at(i)))), nil }, err
+	case ColumnRecorded:
+		p, err := t.s.must(t.d, rowTable, b, colSeq)
+		r := recorder{s: t.s, d: t.d}
+		return func(i int) (index.Literal, error) {
+			ns, err := r.of(uint64(p.ints.at(i)))
+			return index.TimeOf(ns), err
+		}, err
 	case ColumnTime:
 		l := timeline{s: t.s, d: t.d, col: colTime, block: -1}
 		return func(i int) (index.Literal, error) {

@@ -1,6 +1,9 @@
 package segment
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The encodings of a page of texts, its first byte.
 const (
@@ -214,15 +217,23 @@ func cutAll(dst []string, heap string, ends *intPage, from, n int) []string {
 
 // sliceCodes appends codes to dst, of which each is in its dictionary.
 func (p *textPage) sliceCodes(dst *texts, from, n int) {
+	had := len(dst.codes)
+	dst.codes = slices.Grow(dst.codes, n)[:had+n]
+	p.decodeCodes(dst.codes[had:], from)
+}
+
+// decodeCodes decodes the len(dst) codes from value from on. Each is in the
+// dictionary.
+func (p *textPage) decodeCodes(dst []uint32, from int) {
 	var space [textChunk]int64
-	last := uint64(len(dst.dict) - 1)
-	for n > 0 {
-		chunk := space[:min(textChunk, n)]
+	last := uint64(p.ends.len() - 1)
+	for len(dst) > 0 {
+		chunk := space[:min(textChunk, len(dst))]
 		p.ints.slice(chunk, from)
-		for _, c := range chunk {
-			dst.codes = append(dst.codes, uint32(min(uint64(c), last)))
+		for i, c := range chunk {
+			dst[i] = uint32(min(uint64(c), last))
 		}
-		from, n = from+len(chunk), n-len(chunk)
+		dst, from = dst[len(chunk):], from+len(chunk)
 	}
 }
 

@@ -1,0 +1,485 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/annalsdb/annals/index"
+	"github.com/annalsdb/annals/segment"
+)
+
+// # Scanning events by columns
+//
+// A scan goes through a stream's events where they stand: sealed file by sealed file,
+// block by block, then log file by log file, in whatever order the processors come
+// by. What comes out is batches of at most a block, whose columns are decoded only
+// when they are asked for.
+//
+// It has two rounds, and the processors share each. In the first one a predicate is
+// told by the postings and statistics of each sealed file which rows it is, or may
+// be, true of; log files are read and tested row by row; and retractions are
+// gathered, since one in any file may concern an event in any older one. In the
+// second one each processor takes the next few blocks until there are none left:
+// tests what is left of the predicate, leaves out what the moment does not see or
+// what is retracted, and hands the batch on.
+//
+// Designs considered. A cursor that gives rows in the order of positions, or of keys,
+// has to merge files row by row; a sum does not care, so the order is given up, and
+// with it all work a row. A batch that is full of rows wanted, those of many blocks
+// copied together, is pleasant to compute with, but copies what is mostly all of a
+// block; a selection beside whole columns copies nothing, and where few rows of a
+// block are wanted only their spans are decoded. Aggregates pushed into the files
+// would answer more from statistics than the few pages that a group has to itself,
+// at the price of a second place that knows what a sum is: batches hand on the
+// statistics instead.
+
+// EventScan says which events a scan is about, and what of them.
+type EventScan struct {
+	Stream string
+
+	// Keys are the keys wanted, nil for all; names that the stream does not have
+	// do no harm. Range is those wanted by their order.
+	Keys  []string
+	Range Range
+
+	// Where is true of the events wanted; nil for all. It speaks of fields by
+	// name and of [ColumnTime] and its like.
+	Where index.Predicate
+
+	// Columns are those that batches have, likewise by name.
+	Columns []string
+
+	// Retracted is that events count which are retracted. Retractions, deletes and
+	// heartbeats are events like others; their kind tells them.
+	Retracted bool
+
+	Workers int // 0: as many as there are processors
+}
+
+// ScanStats says what a scan read and what it could pass over.
+type ScanStats struct {
+	Files, Logs int // that were looked at
+	Select      index.SelectStats
+	Read        segment.BatchStats
+	Live        int // rows read of log files
+	Retracted   int // events left out
+	Seq         uint64
+}
+
+// ScanEvents hands the events of a stream that the view sees to visit, in batches
+// and in no particular order, from as many goroutines as there are workers. Calls
+// with the same number of a worker, which counts from 0, come one after the other; a
+// batch is valid during the call. An error of visit, or the end of ctx, ends the scan,
+// and is returned.
+//
+// It costs O(pages) to find out what can be passed over, some nanoseconds an event
+// and column that visit asks for, and memory of a few blocks for each worker and of
+// the events that are in no sealed file. Sealed files stay where they are while it
+// runs: visit must not wait for an append.
+func (v *View) ScanEvents(ctx context.Context, q EventScan, visit func(worker int, b *EventBatch) error) (ScanStats, error) {
+	s, err := v.stream(q.Stream)
+	if err == nil {
+		for _, name := range q.Columns {
+			if name == segment.ColumnKey || name == segment.ColumnStream {
+				err = fmt.Errorf("%w: the key of events is no column of a batch, its Keys say it", ErrInvalid)
+			}
+		}
+	}
+	if err != nil {
+		return ScanStats{}, fmt.Errorf("scan events: %w", err)
+	}
+	f, err := v.db.pin()
+	if err != nil {
+		return ScanStats{}, fmt.Errorf("scan events: %w", err)
+	}
+	defer f.unpin()
+	e := eventScan{view: v, s: s, q: &q, files: f, visit: visit}
+	e.workers = q.Workers
+	if e.workers <= 0 {
+		e.workers = runtime.GOMAXPROCS(0)
+	}
+	if err := e.run(ctx); err != nil {
+		return e.stats, fmt.Errorf("scan events of stream %q: %w", s.Name, err)
+	}
+	return e.stats, nil
+}
+
+// EventBatch is a batch of a scan. Source is the number of the file that it is of:
+// keys have their numbers in it.
+type EventBatch struct {
+	segment.Batch
+	Source int
+}
+
+// eventScan is one scan at work.
+type eventScan struct {
+	view    *View
+	s       *stream
+	q       *EventScan
+	files   *files
+	visit   func(worker int, b *EventBatch) error
+	workers int
+	names   map[string]bool // of the keys wanted
+
+	sources []*scanSource
+	parts   []blockPart
+	mu      sync.Mutex // of stats
+	stats   ScanStats
+}
+
+// scanSource is a file with events of the scan.
+type scanSource struct {
+	sealed      *segment.Sealed // nil: a log file
+	scan        *segment.Scan
+	log         *logFile
+	last        uint64 // of the log, the last position wanted
+	rows        segment.LoadedRows
+	gone        map[uint64]bool // positions in rows that are retracted
+	retractions []scanRetraction
+	stats       index.SelectStats
+}
+
+// scanRetraction is that the event at seq takes back the one at target, of that key.
+type scanRetraction struct {
+	seq, target uint64
+	key         string
+}
+
+// blockPart is some blocks of a source, or rows of a log file.
+type blockPart struct {
+	source int
+	blocks []int
+}
+
+// partBlocks is how many blocks a worker takes at a time: few enough for all to end
+// at about the same time.
+const partBlocks = 4
+
+func (e *eventScan) run(ctx context.Context) error {
+	e.stats.Seq = e.view.seq
+	if e.q.Keys != nil {
+		e.names = make(map[string]bool, len(e.q.Keys))
+		for _, name := range e.q.Keys {
+			e.names[name] = true
+		}
+	}
+	e.open()
+	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(e.sources[i]) })
+	if err != nil {
+		return err
+	}
+	if !e.q.Retracted {
+		if err := e.retract(); err != nil {
+			return err
+		}
+	}
+	e.cut()
+	batches := make([]EventBatch, e.workers)
+	err = e.share(ctx, len(e.parts), func(worker, i int) error { return e.read(ctx, worker, &batches[worker], &e.parts[i]) })
+	for i := range batches {
+		r := &batches[i].Read
+		e.stats.Read.Batches += r.Batches
+		e.stats.Read.Rows += r.Rows
+		e.stats.Read.Pages += r.Pages
+		e.stats.Read.Bytes += r.Bytes
+	}
+	return err
+}
+
+// share has the workers do the jobs 0 to n, less one, each taking the next one, until
+// one fails or ctx ends.
+func (e *eventScan) share(ctx context.Context, n int, do func(worker, job int) error) error {
+	var next atomic.Int64
+	var failed atomic.Bool
+	workers := min(e.workers, n)
+	errs := make([]error, workers)
+	work := func(worker int) {
+		for !failed.Load() {
+			job := int(next.Add(1)) - 1
+			if job >= n {
+				return
+			}
+			err := ctx.Err()
+			if err == nil {
+				err = do(worker, job)
+			}
+			if err != nil {
+				errs[worker] = err
+				failed.Store(true)
+			}
+		}
+	}
+	var others sync.WaitGroup
+	for worker := 1; worker < workers; worker++ {
+		others.Go(func() { work(worker) })
+	}
+	if workers > 0 {
+		work(0)
+	}
+	others.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open finds the files that may have events of the scan, log files first: of these
+// nothing is known.
+func (e *eventScan) open() {
+	for _, log := range e.files.logs {
+		if log.Header.First <= e.view.seq {
+			e.sources = append(e.sources, &scanSource{log: log, last: e.view.seq})
+		}
+	}
+	e.stats.Logs = len(e.sources)
+	for _, file := range e.files.sealed {
+		in := e.s.in(file)
+		if in == nil || file.Info().First > e.view.seq || in.MinTime > e.view.time && in.Retractions == 0 {
+			continue
+		}
+		e.sources = append(e.sources, &scanSource{sealed: file})
+		e.stats.Files++
+	}
+}
+
+// prepare finds out which rows of a source may be wanted.
+func (e *eventScan) prepare(c *scanSource) error {
+	if c.sealed == nil {
+		return e.load(c)
+	}
+	where := index.And{oneOf(segment.ColumnStream, []string{e.s.Name})}
+	if r := &e.q.Range; r.Prefix != "" {
+		where = append(where, index.Prefix{Column: segment.ColumnKey, Prefix: r.Prefix})
+	}
+	if r := &e.q.Range; r.From != "" || r.To != "" {
+		p := index.Range{Column: segment.ColumnKey}
+		if r.From != "" {
+			p.Lo = index.Bound{Value: index.StringOf(r.From)}
+		}
+		if r.To != "" {
+			p.Hi = index.Bound{Value: index.StringOf(r.To), Open: true}
+		}
+		where = append(where, p)
+	}
+	if e.q.Where != nil {
+		where = append(where, e.q.Where)
+	}
+	found, err := c.sealed.Select(where)
+	if err != nil {
+		return err
+	}
+	c.stats = found.Stats
+	if e.q.Keys != nil {
+		rows, err := c.sealed.Keys(e.s.number, e.q.Keys)
+		if err != nil {
+			return err
+		}
+		found.Within(rows)
+	}
+	c.scan = found.Scan(e.q.Columns)
+	c.scan.MaxSeq, c.scan.MaxTime = e.view.seq, e.view.time
+	if !e.q.Retracted && e.s.in(c.sealed).Retractions > 0 {
+		return e.sealedRetractions(c)
+	}
+	return nil
+}
+
+// sealedRetractions gathers those of a sealed file.
+func (e *eventScan) sealedRetractions(c *scanSource) error {
+	found, err := c.sealed.Select(index.And{
+		oneOf(segment.ColumnStream, []string{e.s.Name}),
+		index.Eq{Column: segment.ColumnKind, Value: index.Int64Of(int64(Retraction))},
+	})
+	if err != nil {
+		return err
+	}
+	rows, err := found.Rows()
+	if err != nil {
+		return err
+	}
+	for it := rows.Iterator(); it.HasNext(); {
+		row := uint64(it.Next())
+		k, err := c.sealed.KeyOf(row)
+		if err != nil {
+			return err
+		}
+		r, err := c.sealed.Row(&k, row)
+		if err != nil {
+			return err
+		}
+		if r.Seq <= e.view.seq {
+			c.retractions = append(c.retractions, scanRetraction{r.Seq, r.Ref, k.Name})
+		}
+	}
+	return nil
+}
+
+// load reads a log file.
+func (e *eventScan) load(c *scanSource) error {
+	c.rows.Names = e.q.Columns
+	r := c.log.Frames(segment.LogHead, c.log.end.Load())
+	for {
+		frame, err := nextEvents(r)
+		if err != nil {
+			return err
+		}
+		if frame == nil || frame.First > c.last {
+			return nil
+		}
+		for row, err := range e.view.db.rows(frame) {
+			if err == nil && row.seq <= c.last && row.Stream == e.s.number {
+				err = e.loadRow(c, frame, &row)
+			}
+			if err != nil {
+				return fmt.Errorf("read event %d: %w", row.seq, err)
+			}
+		}
+	}
+}
+
+// loadRow takes a row of a log file if it is wanted.
+func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) error {
+	t := f.Recorded - row.Lag
+	if row.Kind == Retraction && !e.q.Retracted {
+		c.retractions = append(c.retractions, scanRetraction{row.seq, row.Ref, strings.Clone(row.Key)})
+	}
+	if t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
+		return nil
+	}
+	own, err := segment.ParseRow(string([]byte(row.body)))
+	if err != nil {
+		return err
+	}
+	r := segment.SealedRow{Row: own, Seq: row.seq, Time: t, Recorded: f.Recorded}
+	if e.q.Where != nil {
+		is, err := r.Passes(e.q.Where, e.s.Name)
+		if !is || err != nil {
+			return err
+		}
+	}
+	return c.rows.Add(&r)
+}
+
+// retract finds the rows of retracted events. The newest retraction is looked at
+// first, so one that is itself retracted has no effect.
+func (e *eventScan) retract() error {
+	var all []scanRetraction
+	for _, c := range e.sources {
+		all = append(all, c.retractions...)
+	}
+	slices.SortFunc(all, func(a, b scanRetraction) int { return cmp.Compare(b.seq, a.seq) })
+	gone := make(map[uint64]bool, len(all))
+	byKey := map[string][]uint64{}
+	for _, r := range all {
+		if !gone[r.seq] && !gone[r.target] {
+			gone[r.target] = true
+			byKey[r.key] = append(byKey[r.key], r.target)
+		}
+	}
+	e.stats.Retracted = len(gone)
+	for _, c := range e.sources {
+		if c.sealed == nil {
+			c.gone = gone
+			continue
+		}
+		var err error
+		if c.scan.Without, err = c.without(e.s, byKey); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// without is the rows of a sealed file that are at those positions of those keys.
+func (c *scanSource) without(s *stream, byKey map[string][]uint64) (*roaring.Bitmap, error) {
+	var rows *roaring.Bitmap
+	info := c.sealed.Info()
+	for key, targets := range byKey {
+		inside := slices.DeleteFunc(slices.Clone(targets), func(seq uint64) bool { return seq < info.First || seq > info.Last })
+		if len(inside) == 0 {
+			continue
+		}
+		k, ok, err := c.sealed.Key(s.number, key, segment.Hash(s.number, key))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		if rows == nil {
+			rows = roaring.New()
+		}
+		slices.Sort(inside)
+		if err := c.sealed.FindSeqs(&k, inside, rows); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// cut makes parts of the sources.
+func (e *eventScan) cut() {
+	for i, c := range e.sources {
+		var blocks []int
+		if c.sealed == nil {
+			e.stats.Live += c.rows.Rows()
+			for row := 0; row < c.rows.Rows(); row += segment.LoadedBatch {
+				blocks = append(blocks, row)
+			}
+		} else {
+			blocks = c.scan.Blocks()
+			e.stats.add(&c.stats)
+		}
+		for some := range slices.Chunk(blocks, partBlocks) {
+			e.parts = append(e.parts, blockPart{i, some})
+		}
+	}
+}
+
+// add adds what a file's selection saved.
+func (s *ScanStats) add(o *index.SelectStats) {
+	for i, from := range [...]*index.Extent{&o.All, &o.Zones, &o.Postings, &o.Sure, &o.Maybe} {
+		to := [...]*index.Extent{&s.Select.All, &s.Select.Zones, &s.Select.Postings, &s.Select.Sure, &s.Select.Maybe}[i]
+		to.Blocks += from.Blocks
+		to.Rows += from.Rows
+	}
+}
+
+// read hands the batches of a part on.
+func (e *eventScan) read(ctx context.Context, worker int, b *EventBatch, p *blockPart) error {
+	c := e.sources[p.source]
+	b.Source = p.source
+	for _, block := range p.blocks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if c.sealed != nil {
+			if err := c.scan.Read(block, &b.Batch); err != nil {
+				return err
+			}
+		} else {
+			var gone func(row int) bool
+			if len(c.gone) > 0 {
+				gone = func(row int) bool { return c.gone[c.rows.Seq(row)] }
+			}
+			c.rows.Read(block, &b.Batch, gone)
+		}
+		if b.Selected != nil && len(b.Selected) == 0 {
+			continue
+		}
+		if err := e.visit(worker, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
