@@ -47,8 +47,8 @@ var aggregates = func() map[string]*aggregateKind {
 	return all
 }()
 
-// aggregate is one call of an aggregate function in a query.
-type aggregate struct {
+// aggregation is one call of an aggregate function in a query.
+type aggregation struct {
 	kind     *aggregateKind
 	args     []*node // over a row; none of count(*)
 	distinct bool
@@ -56,7 +56,7 @@ type aggregate struct {
 }
 
 // equal reports whether both compute the same.
-func (a *aggregate) equal(o *aggregate) bool {
+func (a *aggregation) equal(o *aggregation) bool {
 	if a.kind != o.kind || a.distinct != o.distinct || len(a.args) != len(o.args) || (a.filter == nil) != (o.filter == nil) {
 		return false
 	}

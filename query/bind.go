@@ -31,7 +31,7 @@ type plan struct {
 	groups     []*node
 	window     Window
 	zone       *time.Location // of a calendar window
-	aggregates []*aggregate
+	aggregates []*aggregation
 	having     *node // nil = all
 
 	names    []string

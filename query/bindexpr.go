@@ -364,7 +364,7 @@ func (b *binder) aggregate(e Expr) (*node, error) {
 	}
 	b.outer = kind.name
 	defer func() { b.outer = "" }()
-	a := &aggregate{kind: kind, distinct: call.op == callDistinctOp}
+	a := &aggregation{kind: kind, distinct: call.op == callDistinctOp}
 	if err := b.aggregateArgs(a, call); err != nil {
 		return nil, err
 	}
@@ -390,7 +390,7 @@ func (b *binder) aggregate(e Expr) (*node, error) {
 	return n, nil
 }
 
-func (b *binder) aggregateArgs(a *aggregate, call Expr) error {
+func (b *binder) aggregateArgs(a *aggregation, call Expr) error {
 	k := a.kind
 	if len(call.args) == 1 && call.args[0].op == starOp {
 		if !k.star || call.args[0].name != "" {

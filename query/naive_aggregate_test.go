@@ -12,7 +12,7 @@ import (
 )
 
 // naive is the aggregate over the rows of a group, by plain loops.
-func (a *aggregate) naive(rows []naiveSlots) (Value, error) {
+func (a *aggregation) naive(rows []naiveSlots) (Value, error) {
 	kept, err := a.filtered(rows)
 	if err != nil {
 		return Value{}, err
@@ -28,8 +28,11 @@ func (a *aggregate) naive(rows []naiveSlots) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		repeated := a.distinct && slices.ContainsFunc(values, func(o Value) bool { return same(o, v) })
-		if !isNull(v) && !repeated {
+		if i := slices.IndexFunc(values, func(o Value) bool { return same(o, v) }); a.distinct && i >= 0 {
+			values[i] = shown(values[i], v)
+			continue
+		}
+		if !isNull(v) {
 			values = append(values, v)
 		}
 	}
@@ -41,7 +44,7 @@ func (a *aggregate) naive(rows []naiveSlots) (Value, error) {
 	return a.naiveOf(values)
 }
 
-func (a *aggregate) filtered(rows []naiveSlots) (kept []naiveSlots, err error) {
+func (a *aggregation) filtered(rows []naiveSlots) (kept []naiveSlots, err error) {
 	for _, r := range rows {
 		if a.filter != nil {
 			t, err := a.filter.truth(r.values)
@@ -58,7 +61,7 @@ func (a *aggregate) filtered(rows []naiveSlots) (kept []naiveSlots, err error) {
 }
 
 // naiveOf is the aggregate of values that are not null.
-func (a *aggregate) naiveOf(values []Value) (Value, error) {
+func (a *aggregation) naiveOf(values []Value) (Value, error) {
 	switch a.kind.name {
 	case "count":
 		return intValue(len(values)), nil
@@ -163,7 +166,7 @@ func naiveSum(values []Value) (Value, error) {
 
 // naiveQuantile is the value at or below which that share of values is: the one with
 // the rank floor(q·(n-1)).
-func (a *aggregate) naiveQuantile(values []Value) (Value, error) {
+func (a *aggregation) naiveQuantile(values []Value) (Value, error) {
 	q := floatOf(a.args[1].value)
 	if isNull(a.args[1].value) || !(q >= 0 && q <= 1) {
 		return Value{}, a.args[1].fail("quantile takes a share from 0 to 1")
@@ -187,7 +190,7 @@ func naiveSpread(name string, values []Value) Value {
 	sum := bigSum(values)
 	mean := new(big.Float).SetPrec(4096).Quo(new(big.Float).SetPrec(4096).Mul(sum, sum), big.NewFloat(n))
 	f := rounded(squares.Sub(squares, mean).Quo(squares, big.NewFloat(over)), values)
-	if math.IsInf(f, 0) {
+	if slices.ContainsFunc(values, func(v Value) bool { return math.IsInf(v.Float64(), 0) }) {
 		f = math.NaN() // infinity less infinity
 	}
 	if name[0] == 's' {

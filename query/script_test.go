@@ -20,7 +20,10 @@ var update = flag.Bool("update", false, "write what the scripts answer into the 
 //	parse: TEXT         the query as it is printed
 //	eval: EXPR          the value of an expression without columns, and its kind
 //	plan: TEXT          names, pushed down predicate, what is left
-//	run: TEXT           the rows that the naive evaluator finds in the streams
+//	run: TEXT           the rows that the naive evaluator finds in the streams; the
+//	                    engine has to find the same
+//	explain: TEXT       the plan
+//	analyze: TEXT       the plan, and what it took, without times
 //	params: V, V        of the next command, as expressions
 //
 // An error is answered as it is. -update writes the answers anew.
@@ -54,6 +57,7 @@ type session struct {
 	t      *testing.T
 	data   *naiveData
 	params []any
+	db     *engine // nil until it is asked for
 }
 
 // playScript answers the commands of a script and keeps all else.
@@ -109,6 +113,10 @@ func (s *session) answer(command string) string {
 		answer, err = s.planned(text, params)
 	case "run":
 		answer, err = s.ran(text, params)
+	case "explain":
+		answer, err = s.explained("EXPLAIN "+text, params)
+	case "analyze":
+		answer, err = s.explained("EXPLAIN ANALYZE "+text, params)
 	default:
 		s.t.Fatalf("no command %q", word)
 	}
@@ -202,8 +210,19 @@ func (s *session) ran(text string, params []any) (string, error) {
 		return "", err
 	}
 	a, err := s.data.run(q, params)
+	got, failed := s.engine().run(&Options{}, q, params...)
+	if err != nil || failed != nil {
+		if err == nil || failed == nil || err.Error() != failed.Error() {
+			s.t.Errorf("%s: %v, the engine says %v", text, err, failed)
+		}
+		return "", err
+	}
+	p, err := bind(q, s.data, params)
 	if err != nil {
 		return "", err
+	}
+	if wrong := sameAnswer(p, got, a, a, 0.011); wrong != "" && p.limit < 0 {
+		s.t.Errorf("%s: the engine's answer: %s", text, wrong)
 	}
 	return a.String(), nil
 }

@@ -159,3 +159,5 @@ func ofTruth(t index.Truth) Value {
 	}
 	return segment.BoolOf(t == index.True)
 }
+
+func floatBits(v Value) uint64 { return math.Float64bits(v.Float64()) }

@@ -122,7 +122,7 @@ type Batch struct {
 
 // BatchStats counts what was decoded.
 type BatchStats struct {
-	Batches, Rows, Pages int // rows are those selected
+	Batches, Rows, Pages int   // rows are those selected
 	Bytes                int64 // of pages, as they are stored
 }
 
