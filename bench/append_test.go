@@ -1,7 +1,6 @@
-package bench
+package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -11,62 +10,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/machine"
+	"github.com/annalsdb/annals/bench/side"
 	"github.com/annalsdb/annals/store"
 )
 
-// syncLoop is the least that a durable append costs: a write over zeros that
-// are on disk already, and an fdatasync.
-type syncLoop struct {
-	b    *testing.B
-	file *os.File
-	data []byte
-	at   int64
-}
-
-// syncFile is the size of a syncLoop's file, that of a log file; syncPiece is
-// what of it is written at once.
-const (
-	syncFile  = 64 << 20
-	syncPiece = 64 << 10
-)
-
-// newSyncLoop writes size bytes at a time, from the front again at the end.
-func newSyncLoop(b *testing.B, size int) *syncLoop {
+// newSyncLoop writes as many bytes at a time as an append of one event of l does.
+func newSyncLoop(b *testing.B, l *load.Load) *machine.SyncLoop {
 	b.Helper()
-	f, err := os.Create(filepath.Join(tempDir(b), "file"))
+	loop, err := machine.NewSyncLoop(tempDir(b), frameSize(b, l))
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { f.Close() })
-	// In small pieces, which makes the limit a higher one: on Linux 6.18 and ext4
-	// the median of 15 runs by turns was 27,000 syncs/s over a file made of
-	// writes of 4 or 64 KiB, 23,000 of 1 MiB, 18,000 of 16 MiB or all at once.
-	for range syncFile / syncPiece {
-		if _, err := f.Write(make([]byte, syncPiece)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := f.Sync(); err != nil {
-		b.Fatal(err)
-	}
-	return &syncLoop{b: b, file: f, data: bytes.Repeat([]byte{0xa5}, size)}
-}
-
-func (s *syncLoop) step() {
-	if s.at+int64(len(s.data)) > syncFile {
-		s.at = 0
-	}
-	if _, err := s.file.WriteAt(s.data, s.at); err != nil {
-		s.b.Fatal(err)
-	}
-	if err := syncData(s.file); err != nil {
-		s.b.Fatal(err)
-	}
-	s.at += int64(len(s.data))
+	b.Cleanup(func() { loop.Close() })
+	return loop
 }
 
 // frameSize is the bytes that an append of one event writes, on average.
-func frameSize(b *testing.B, l *load) int {
+func frameSize(b *testing.B, l *load.Load) int {
 	b.Helper()
 	const n = 1000
 	dir := tempDir(b)
@@ -74,27 +36,23 @@ func frameSize(b *testing.B, l *load) int {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l.append(b, db, 0, n, 1)
+	appendAll(b, db, l, 0, n, 1)
 	if err := db.Close(); err != nil {
 		b.Fatal(err)
 	}
-	return int(diskBytes(b, dir, "*.log")) / n
-}
-
-// The limit of the machine: how often a second something can be made durable.
-//
-//	go test ./bench -run '^$' -bench SyncLoop
-func BenchmarkSyncLoop(b *testing.B) {
-	loop := newSyncLoop(b, frameSize(b, zipf()))
-	var l latencies
-	b.ReportAllocs()
-	for b.Loop() {
-		start := time.Now()
-		loop.step()
-		l.add(time.Since(start))
+	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "syncs/s")
-	l.report(b)
+	size := int64(0)
+	for _, name := range logs {
+		info, err := os.Stat(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size += info.Size()
+	}
+	return int(size) / n
 }
 
 // Durable appends of one event each, by one writer and by many.
@@ -108,7 +66,7 @@ func BenchmarkAppend(b *testing.B) {
 		for b.Loop() {
 			start := time.Now()
 			one.step()
-			l.add(time.Since(start))
+			l.Add(time.Since(start))
 		}
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 		l.report(b)
@@ -120,13 +78,13 @@ func BenchmarkAppend(b *testing.B) {
 type appender struct {
 	b      *testing.B
 	db     *store.DB
-	load   *load
+	made   *side.Events
 	events [1]store.Event
 	next   *atomic.Int64 // shared by those who append together, so that time goes on
 }
 
-func newAppender(b *testing.B, db *store.DB, l *load) *appender {
-	a := &appender{b: b, db: db, load: l, next: new(atomic.Int64)}
+func newAppender(b *testing.B, db *store.DB, l *load.Load) *appender {
+	a := &appender{b: b, db: db, made: side.NewEvents(l), next: new(atomic.Int64)}
 	for range 100 { // the first ones make the files
 		a.step()
 	}
@@ -134,7 +92,7 @@ func newAppender(b *testing.B, db *store.DB, l *load) *appender {
 }
 
 func (a *appender) step() {
-	a.events[0] = a.load.event(int(a.next.Add(1)))
+	a.events[0] = a.made.Event(int(a.next.Add(1)))
 	if _, err := a.db.Append(context.Background(), store.Batch{Events: a.events[:]}); err != nil {
 		a.b.Error(err)
 	}
@@ -144,7 +102,7 @@ func (a *appender) step() {
 // the processors.
 func appendParallel(b *testing.B, writers int) {
 	db, l := open(b, tempDir(b), nil), zipf()
-	newAppender(b, db, l)
+	made := newAppender(b, db, l).made
 	var all latencies
 	var mu sync.Mutex
 	var next atomic.Int64
@@ -154,15 +112,15 @@ func appendParallel(b *testing.B, writers int) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		var own latencies
-		a := &appender{b: b, db: db, load: l, next: &next}
+		a := &appender{b: b, db: db, made: made, next: &next}
 		for pb.Next() {
 			start := time.Now()
 			a.step()
-			own.add(time.Since(start))
+			own.Add(time.Since(start))
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		all.merge(&own)
+		all.Merge(&own.Latencies)
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	all.report(b)
@@ -173,7 +131,11 @@ func appendParallel(b *testing.B, writers int) {
 //	go test ./bench -run '^$' -bench AppendRatio -benchtime 20x
 func BenchmarkAppendRatio(b *testing.B) {
 	l := zipf()
-	loop := newSyncLoop(b, frameSize(b, l))
+	loop := newSyncLoop(b, l)
 	one := newAppender(b, open(b, tempDir(b), nil), l)
-	alternate(b, loop.step, one.step, "syncs/s")
+	alternate(b, func() {
+		if err := loop.Step(); err != nil {
+			b.Fatal(err)
+		}
+	}, one.step, "syncs/s")
 }

@@ -1,37 +1,41 @@
-package bench
+package main
 
 import (
 	"context"
 	"fmt"
-	"math"
 	"runtime"
 	"testing"
 
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
+	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
 )
 
 // Count, sum and greatest of a field by type by day: of -events events, or of those
 // of 1 % of the keys. It ends with the bytes of pages that were decoded, and with the
-// time an event takes a processor. A scan of no columns says what finding the rows
-// costs.
+// events a worker takes in a second. A scan of no columns says what finding the rows
+// costs, of all, and of the half whose value is great.
 //
 //	go test ./bench -run '^$' -bench EventScan -benchtime 10x
 //	go test ./bench -run '^$' -bench EventScan -benchtime 20x -events 10000000 -dir /tmp -timeout 0
 func BenchmarkEventScan(b *testing.B) {
 	s, l, _ := ready(b, 0, "uniform-100k")
-	db := s.(*annals).db
-	few := make([]string, 0, len(l.keys)/100)
-	for i := 0; i < len(l.keys); i += 100 {
-		few = append(few, l.keys[i])
+	db := s.(*side.Engine).DB
+	var few []string
+	var places []int
+	for i := 0; i < len(l.Keys); i += 100 {
+		few, places = append(few, l.Keys[i]), append(places, i)
 	}
 	for _, keys := range []struct {
-		name string
-		list []string
-	}{{"all", nil}, {"1%", few}} {
+		name   string
+		list   []string
+		places []int
+	}{{"all", nil, nil}, {"1%", few, places}} {
 		for _, workers := range []int{1, runtime.GOMAXPROCS(0)} {
 			b.Run(fmt.Sprintf("of=type-day/keys=%s/workers=%d", keys.name, workers), func(b *testing.B) {
-				want := dailyOf(l, keys.list)
+				want := l.Totals(*eventsFlag, load.Day, keys.places)
 				eventScan(b, db, store.EventScan{Keys: keys.list, Workers: workers, Columns: []string{segment.ColumnType, segment.ColumnTime, "value"}}, want)
 			})
 		}
@@ -39,12 +43,27 @@ func BenchmarkEventScan(b *testing.B) {
 	b.Run("of=nothing/keys=all", func(b *testing.B) {
 		eventScan(b, db, store.EventScan{}, nil)
 	})
+	b.Run("of=count/where=value", func(b *testing.B) {
+		rows := eventScan(b, db, store.EventScan{Where: index.Range{Column: "value", Lo: index.Bound{Value: index.Float64Of(500)}}}, nil)
+		want := 0
+		for i := range *eventsFlag {
+			if l.Reading(i).Value >= 500 {
+				want++
+			}
+		}
+		if rows != want {
+			b.Fatalf("%d rows, want %d", rows, want)
+		}
+	})
 }
 
-func eventScan(b *testing.B, db *store.DB, q store.EventScan, want map[daily]sums) {
-	q.Stream = stream
+func eventScan(b *testing.B, db *store.DB, q store.EventScan, want map[load.Window]load.Total) (rows int) {
+	q.Stream = side.Stream
 	var stats store.ScanStats
-	workers := max(q.Workers, runtime.GOMAXPROCS(0))
+	workers := q.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		days := make([]dailySums, workers)
@@ -58,41 +77,32 @@ func eventScan(b *testing.B, db *store.DB, q store.EventScan, want map[daily]sum
 		if err != nil {
 			b.Fatal(err)
 		}
-		if want != nil {
-			checkDaily(b, days, want)
+		if want == nil {
+			continue
+		}
+		all := &days[0]
+		for i := range days[1:] {
+			all.merge(&days[1+i])
+		}
+		if err := load.CheckTotals(want, all.visit); err != nil {
+			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(stats.Read.Rows)/1e6, "Mrows/op")
 	b.ReportMetric(float64(stats.Read.Bytes)/(1<<20), "MiB/op")
-	b.ReportMetric(float64(stats.Read.Rows)*float64(b.N)/b.Elapsed().Seconds()/float64(max(q.Workers, 1)), "rows/s/worker")
+	b.ReportMetric(float64(stats.Read.Rows)*float64(b.N)/b.Elapsed().Seconds()/float64(workers), "rows/s/worker")
+	return stats.Read.Rows
 }
-
-// daily is a group, sums what is known of it.
-type daily struct {
-	typ string
-	day int64
-}
-
-type sums struct {
-	n        int
-	sum, max float64
-}
-
-func (s *sums) add(o *sums) { s.n, s.sum, s.max = s.n+o.n, s.sum+o.sum, max(s.max, o.max) }
-
-const dayNanos = 24 * 60 * 60 * 1_000_000_000
 
 // dailySums groups batches: of a day and a type by number.
 type dailySums struct {
-	days  map[int64][]sums
+	days  map[int64][]load.Total
 	types map[string]int
 	ids   []int // by code of the batch's dictionary
 }
 
 func (d *dailySums) add(b *store.EventBatch) error {
-	if d.days == nil {
-		d.days, d.types = map[int64][]sums{}, map[string]int{}
-	}
+	d.open()
 	types, err := b.Column(0)
 	if err != nil {
 		return err
@@ -114,7 +124,7 @@ func (d *dailySums) add(b *store.EventBatch) error {
 	if stats, ok, err := b.Stats(1); err != nil {
 		return err
 	} else if ok {
-		if day := stats[0].Min.Time().UnixNano() / dayNanos; day == stats[0].Max.Time().UnixNano()/dayNanos {
+		if day := stats[0].Min.Time().UnixNano() / int64(load.Day); day == stats[0].Max.Time().UnixNano()/int64(load.Day) {
 			sumBy(d.of(day), d.ids, codes, floats)
 			return nil
 		}
@@ -124,9 +134,9 @@ func (d *dailySums) add(b *store.EventBatch) error {
 		return err
 	}
 	for from, ns := 0, times[0].Ints; from < len(ns); {
-		day := ns[from] / dayNanos
+		day := ns[from] / int64(load.Day)
 		to := from + 1
-		for first := day * dayNanos; to < len(ns) && uint64(ns[to]-first) < dayNanos; to++ {
+		for first := day * int64(load.Day); to < len(ns) && uint64(ns[to]-first) < uint64(load.Day); to++ {
 		}
 		sumBy(d.of(day), d.ids, codes[from:to], floats[from:to])
 		from = to
@@ -134,75 +144,57 @@ func (d *dailySums) add(b *store.EventBatch) error {
 	return nil
 }
 
-func sumBy(groups []sums, ids []int, codes []uint32, values []float64) {
+func (d *dailySums) open() {
+	if d.days == nil {
+		d.days, d.types = map[int64][]load.Total{}, map[string]int{}
+	}
+}
+
+func sumBy(groups []load.Total, ids []int, codes []uint32, values []float64) {
 	values = values[:len(codes)]
 	for i, c := range codes {
 		g := &groups[ids[c]]
-		g.n++
-		g.sum += values[i]
-		if values[i] > g.max {
-			g.max = values[i]
+		g.Count++
+		g.Sum += values[i]
+		if values[i] > g.Max {
+			g.Max = values[i]
 		}
 	}
 }
 
 // of is the groups of a day, for all types.
-func (d *dailySums) of(day int64) []sums {
+func (d *dailySums) of(day int64) []load.Total {
 	groups := d.days[day]
 	for len(groups) < len(d.types) {
-		groups = append(groups, sums{max: math.Inf(-1)})
+		groups = append(groups, load.Total{})
 	}
 	d.days[day] = groups
 	return groups
 }
 
-// dailyOf is the groups as the load has them.
-func dailyOf(l *load, keys []string) map[daily]sums {
-	wanted := map[string]bool{}
-	for _, k := range keys {
-		wanted[k] = true
-	}
-	all := map[daily]sums{}
-	for i := range *eventsFlag {
-		if keys != nil && !wanted[l.key(i)] {
-			continue
+func (d *dailySums) merge(o *dailySums) {
+	d.open()
+	for typ := range o.types {
+		if _, ok := d.types[typ]; !ok {
+			d.types[typ] = len(d.types)
 		}
-		s := l.sample(i)
-		k := daily{s.typ, l.nanos(i) / dayNanos}
-		g, ok := all[k]
-		if !ok {
-			g.max = math.Inf(-1)
-		}
-		g.add(&sums{1, s.value, s.value})
-		all[k] = g
 	}
-	return all
-}
-
-func checkDaily(b *testing.B, parts []dailySums, want map[daily]sums) {
-	b.Helper()
-	got := map[daily]sums{}
-	for i := range parts {
-		for day, groups := range parts[i].days {
-			for typ, id := range parts[i].types {
-				if id >= len(groups) || groups[id].n == 0 {
-					continue
-				}
-				g, ok := got[daily{typ, day}]
-				if !ok {
-					g.max = math.Inf(-1)
-				}
-				g.add(&groups[id])
-				got[daily{typ, day}] = g
+	for day, groups := range o.days {
+		for typ, id := range o.types {
+			if id < len(groups) {
+				d.of(day)[d.types[typ]].Merge(groups[id])
 			}
 		}
 	}
-	for k, w := range want {
-		if g := got[k]; g.n != w.n || g.max != w.max || math.Abs(g.sum-w.sum) > 1e-6*w.sum {
-			b.Fatalf("%+v: %+v, want %+v", k, g, w)
+}
+
+func (d *dailySums) visit(visit func(w load.Window, t load.Total)) error {
+	for day, groups := range d.days {
+		for typ, id := range d.types {
+			if id < len(groups) && groups[id].Count > 0 {
+				visit(load.Window{Type: typ, Start: day * int64(load.Day)}, groups[id])
+			}
 		}
 	}
-	if len(got) != len(want) {
-		b.Fatalf("%d groups, want %d", len(got), len(want))
-	}
+	return nil
 }

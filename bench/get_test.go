@@ -1,16 +1,16 @@
-package bench
+package main
 
 import (
-	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -19,7 +19,7 @@ var shared struct {
 	dir    string
 	latest *store.DB
 	bolt   *bolt.DB
-	keys   *load // one event a key
+	keys   *load.Load // one event a key
 }
 
 // sharedDir is the directory of the shared databases.
@@ -48,9 +48,9 @@ func removeShared() {
 }
 
 // keyLoad has one event for each of -keys keys.
-func keyLoad() *load {
+func keyLoad() *load.Load {
 	if shared.keys == nil {
-		shared.keys = newLoad(*keysFlag, func(i int) int { return i % *keysFlag })
+		shared.keys = newLoad(load.Spec{NumKeys: *keysFlag, Once: true, Step: time.Millisecond})
 	}
 	return shared.keys
 }
@@ -66,13 +66,13 @@ func latestDB(b *testing.B) *store.DB {
 }
 
 // build makes a database of the first n events of l, closes it and opens it.
-func build(b *testing.B, dir string, l *load, n int) *store.DB {
+func build(b *testing.B, dir string, l *load.Load, n int) *store.DB {
 	b.Helper()
 	db, err := store.Open(dir, &store.Options{Sync: store.SyncNever})
 	if err != nil {
 		b.Fatal(err)
 	}
-	l.append(b, db, 0, n, batchSize)
+	appendAll(b, db, l, 0, n, batchSize)
 	if err := db.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func boltDB(b *testing.B) *bolt.DB {
 	if shared.bolt != nil {
 		return shared.bolt
 	}
-	o := boltOptions()
+	o := side.BoltOptions()
 	o.NoSync = true
 	db, err := bolt.Open(filepath.Join(sharedDir(b), "bolt.db"), 0o644, o)
 	if err != nil {
@@ -101,7 +101,7 @@ func boltDB(b *testing.B) *bolt.DB {
 		err := db.Update(func(tx *bolt.Tx) error {
 			state, err := tx.CreateBucketIfNotExists(boltState)
 			for i := from; i < min(from+10*batchSize, *keysFlag) && err == nil; i++ {
-				err = state.Put([]byte(l.key(i)), l.sample(i).row)
+				err = state.Put([]byte(l.Key(i)), side.AppendValue(nil, l.Content(i%load.NumContents)))
 			}
 			return err
 		})
@@ -118,7 +118,7 @@ type getter func(key string)
 
 func annalsGetter(b *testing.B, db *store.DB) getter {
 	return func(key string) {
-		if _, ok, err := db.Latest().Get(stream, key); err != nil || !ok {
+		if _, ok, err := db.Latest().Get(side.Stream, key); err != nil || !ok {
 			b.Fatalf("get %s: %v, %v", key, ok, err)
 		}
 	}
@@ -141,10 +141,10 @@ func boltGetter(b *testing.B, db *bolt.DB) getter {
 	}
 }
 
-func mapGetter(b *testing.B, l *load) getter {
-	m := make(map[string]store.Fields, len(l.keys))
-	for i, key := range l.keys {
-		m[key] = l.pool[i%len(l.pool)].fields
+func mapGetter(b *testing.B, l *load.Load) getter {
+	m, made := make(map[string]store.Fields, len(l.Keys)), side.NewEvents(l)
+	for i, key := range l.Keys {
+		m[key] = made.Event(i).Fields
 	}
 	return func(key string) {
 		if m[key] == nil {
@@ -153,10 +153,10 @@ func mapGetter(b *testing.B, l *load) getter {
 	}
 }
 
-// random makes a step of get: a key drawn for each.
-func (l *load) random(get getter) func() {
+// random makes a step of get: a key of l drawn for each.
+func random(l *load.Load, get getter) func() {
 	rnd := rand.New(rand.NewPCG(8, 8))
-	return func() { get(l.keys[rnd.Uint64N(uint64(len(l.keys)))]) }
+	return func() { get(l.Keys[rnd.Uint64N(uint64(len(l.Keys)))]) }
 }
 
 // The latest state of random keys among -keys.
@@ -172,7 +172,7 @@ func BenchmarkGet(b *testing.B) {
 		{"gomap", func(b *testing.B) getter { return mapGetter(b, keyLoad()) }},
 	} {
 		b.Run("of="+of.name, func(b *testing.B) {
-			step := keyLoad().random(of.make(b))
+			step := random(keyLoad(), of.make(b))
 			b.ReportAllocs()
 			for b.Loop() {
 				step()
@@ -186,52 +186,5 @@ func BenchmarkGet(b *testing.B) {
 //	go test ./bench -run '^$' -bench GetRatio -benchtime 20x
 func BenchmarkGetRatio(b *testing.B) {
 	l := keyLoad()
-	alternate(b, l.random(boltGetter(b, boltDB(b))), l.random(annalsGetter(b, latestDB(b))), "gets/s")
-}
-
-// The latency of reads while durable batches of 1000 come in as fast as they
-// can, over the same keys.
-//
-//	go test ./bench -run '^$' -bench GetWhileIngest -benchtime 10s
-func BenchmarkGetWhileIngest(b *testing.B) {
-	l := zipf()
-	db := open(b, tempDir(b), nil)
-	seen := min(*eventsFlag, 100*batchSize)
-	l.append(b, db, 0, seen, batchSize)
-	stop, ingested := make(chan struct{}), 0
-	var ingest sync.WaitGroup
-	ingest.Go(func() { ingested = l.ingestUntil(b, db, stop) })
-	get, rnd := annalsGetter(b, db), rand.New(rand.NewPCG(9, 9))
-	var lat latencies
-	b.ReportAllocs()
-	start := time.Now()
-	for b.Loop() {
-		key := l.key(rnd.IntN(seen))
-		begin := time.Now()
-		get(key)
-		lat.add(time.Since(begin))
-	}
-	close(stop)
-	ingest.Wait()
-	lat.report(b)
-	b.ReportMetric(float64(ingested)/time.Since(start).Seconds(), "ingested/s")
-}
-
-// ingestUntil appends batches until stop is closed and says how many events.
-func (l *load) ingestUntil(b *testing.B, db *store.DB, stop chan struct{}) (n int) {
-	events := make([]store.Event, batchSize)
-	for ; ; n += batchSize {
-		select {
-		case <-stop:
-			return n
-		default:
-		}
-		for i := range events {
-			events[i] = l.event(n + i)
-		}
-		if _, err := db.Append(context.Background(), store.Batch{Events: events}); err != nil {
-			b.Error(err)
-			return n
-		}
-	}
+	alternate(b, random(l, boltGetter(b, boltDB(b))), random(l, annalsGetter(b, latestDB(b))), "gets/s")
 }

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"errors"
@@ -6,38 +6,47 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/meter"
+	"github.com/annalsdb/annals/bench/side"
 )
 
 // ready opens, to be asked, the database of a side with -events events of a load,
 // which is made if it is not there, and holds its answers against the load. The
 // memory it takes is watched.
-func ready(b *testing.B, of int, name string) (side, *load, *resident) {
+func ready(b *testing.B, of int, name string) (history, *load.Load, resident) {
 	b.Helper()
 	l, dir := keptSide(b, of, name)
-	memory := watchResident(b)
-	s := openSide(b, of, dir, l, asking)
+	memory := resident{meter.Watch()}
+	s, err := openSide(of, dir, l, side.Ask)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.Cleanup(func() { s.Close() })
-	l.checkAsOf(b, s, *eventsFlag)
-	memory.forget()
+	if err := l.CheckAsOf(*eventsFlag, s.AsOf); err != nil {
+		b.Fatal(err)
+	}
+	memory.Forget()
 	return s, l, memory
 }
 
 // keptSide is the directory of a side's database with -events events of a load.
-func keptSide(b *testing.B, of int, name string) (*load, string) {
+func keptSide(b *testing.B, of int, name string) (*load.Load, string) {
 	b.Helper()
 	l := loadOf(name)
-	return l, kept(b, sides[of].name+"-"+name, func(dir string) error { return buildSide(of, dir, l) })
+	return l, kept(b, sides[of].Name+"-"+name, func(dir string) error { return buildSide(of, dir, l) })
 }
 
 // buildSide makes a database of the first -events events of l, in the batches of
 // an ingest, for how they came shows in what bbolt reads.
-func buildSide(of int, dir string, l *load) error {
-	s, err := sides[of].open(dir, l, building)
+func buildSide(of int, dir string, l *load.Load) error {
+	s, err := openSide(of, dir, l, side.Bulk)
 	if err != nil {
 		return err
 	}
 	if err = putAll(s, *eventsFlag, nil); err == nil {
-		_, err = s.settle()
+		_, err = s.Settle()
 	}
 	return errors.Join(err, s.Close())
 }

@@ -1,10 +1,13 @@
-package bench
+package main
 
 import (
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
 )
 
 // The state of a random key at a random moment of -events events, beside bbolt: of
@@ -34,18 +37,18 @@ func BenchmarkAsOf(b *testing.B) {
 // warm is how many reads come before those that are measured.
 const warm = 100_000
 
-func asOf(b *testing.B, s side, l *load, frequent bool) {
+func asOf(b *testing.B, s side.AsOf, l *load.Load, frequent bool) {
 	rnd := rand.New(rand.NewPCG(10, 10))
-	draw := func() (string, time.Time) {
+	draw := func() (string, int64) {
 		if frequent {
-			return l.key(rnd.IntN(*eventsFlag)), l.moment(rnd)
+			return l.Key(rnd.IntN(*eventsFlag)), l.Moment(*eventsFlag, rnd)
 		}
-		return l.keys[rnd.IntN(len(l.keys))], l.moment(rnd)
+		return l.Keys[rnd.IntN(len(l.Keys))], l.Moment(*eventsFlag, rnd)
 	}
 	ask := func() time.Duration {
 		key, t := draw()
 		start := time.Now()
-		if _, _, err := s.asOf(key, t); err != nil {
+		if _, _, err := s.AsOf(key, t); err != nil {
 			b.Fatal(err)
 		}
 		return time.Since(start)
@@ -56,7 +59,7 @@ func asOf(b *testing.B, s side, l *load, frequent bool) {
 	var lat latencies
 	b.ReportAllocs()
 	for b.Loop() {
-		lat.add(ask())
+		lat.Add(ask())
 	}
 	lat.report(b)
 }
@@ -71,12 +74,15 @@ func BenchmarkStatesAt(b *testing.B) {
 	for _, keys := range []string{"uniform-100k", "zipf-100k"} {
 		eachSide(b, "/keys="+keys, func(b *testing.B, of int) {
 			s, l, memory := ready(b, of, keys)
-			middle := loadStart.Add(time.Duration(*eventsFlag/2) * time.Millisecond)
-			want, n := l.checkStates(b, s, middle), 0
-			memory.forget()
+			middle, n := l.End(*eventsFlag/2), 0
+			want, err := l.CheckStates(*eventsFlag, middle, func(visit func(string, load.Reading)) error { return s.States(middle, visit) })
+			if err != nil {
+				b.Fatal(err)
+			}
+			memory.Forget()
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := s.statesAt(middle, func(string, reading) { n++ }); err != nil {
+				if err := s.States(middle, func(string, load.Reading) { n++ }); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -100,26 +106,31 @@ func BenchmarkHistory(b *testing.B) {
 	for _, which := range []string{"hot", "random"} {
 		eachSide(b, "/key="+which, func(b *testing.B, of int) {
 			s, l, memory := ready(b, of, "zipf-100k")
+			if e, ours := s.(*side.Engine); ours {
+				s = transitions{e}
+			}
 			histories(b, s, l, memory, which)
 		})
 		b.Run("of=annals-columns/key="+which, func(b *testing.B) {
 			s, l, memory := ready(b, 0, "zipf-100k")
-			histories(b, columnar{s.(*annals)}, l, memory, which)
+			histories(b, s, l, memory, which)
 		})
 	}
 }
 
-func histories(b *testing.B, s side, l *load, memory *resident, which string) {
-	l.checkHistory(b, s, 0)
-	memory.forget()
+func histories(b *testing.B, s history, l *load.Load, memory resident, which string) {
+	if err := l.CheckHistory(*eventsFlag, 0, func(visit func(load.Reading)) error { return s.History(l.Keys[0], visit) }); err != nil {
+		b.Fatal(err)
+	}
+	memory.Forget()
 	rnd := rand.New(rand.NewPCG(11, 11))
-	key, n, sum := l.keys[0], 0, 0.0
+	key, n, sum := l.Keys[0], 0, 0.0
 	b.ReportAllocs()
 	for b.Loop() {
 		if which == "random" {
-			key = l.keys[rnd.IntN(len(l.keys))]
+			key = l.Keys[rnd.IntN(len(l.Keys))]
 		}
-		if err := s.history(key, func(r reading) { n, sum = n+1, sum+r.value }); err != nil {
+		if err := s.History(key, func(r load.Reading) { n, sum = n+1, sum+r.Value }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"math/rand/v2"
@@ -6,6 +6,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -22,7 +24,7 @@ func BenchmarkScan(b *testing.B) {
 		b.Run("of=annals/length="+length.name, func(b *testing.B) {
 			db := latestDB(b)
 			scan(b, l, length.limit, func(from string, limit int) (n int) {
-				for _, err := range db.Latest().Scan(stream, store.Range{From: from}) {
+				for _, err := range db.Latest().Scan(side.Stream, store.Range{From: from}) {
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -53,12 +55,12 @@ func BenchmarkScan(b *testing.B) {
 }
 
 // scan measures walk, from the first key where all are asked for.
-func scan(b *testing.B, l *load, limit int, walk func(from string, limit int) int) {
+func scan(b *testing.B, l *load.Load, limit int, walk func(from string, limit int) int) {
 	rnd := rand.New(rand.NewPCG(12, 12))
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		n += walk(l.keys[rnd.IntN(len(l.keys)-limit+1)], limit)
+		n += walk(l.Keys[rnd.IntN(len(l.Keys)-limit+1)], limit)
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "states/s")
 }

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -21,7 +23,7 @@ const (
 // rareDB is -events events, all of them sealed, of which few have a rare type.
 func rareDB(b *testing.B) *store.DB {
 	b.Helper()
-	l := uniform()
+	made := side.NewEvents(uniform())
 	dir := kept(b, "annals-rare", func(dir string) error {
 		db, err := store.Open(dir, &store.Options{Sync: store.SyncNever})
 		if err != nil {
@@ -30,7 +32,7 @@ func rareDB(b *testing.B) *store.DB {
 		for i := 0; i < *eventsFlag && err == nil; {
 			var batch store.Batch
 			for ; i < *eventsFlag && len(batch.Events) < batchSize; i++ {
-				e := l.event(i)
+				e := made.Event(i)
 				if every := min(rareEvery, *eventsFlag); i%every == every/2 {
 					e.Type = rareType
 				}
@@ -57,7 +59,7 @@ func rareDB(b *testing.B) *store.DB {
 //	go test ./bench -run '^$' -bench SelectEvents -benchtime 10x
 func BenchmarkSelectEvents(b *testing.B) {
 	db := rareDB(b)
-	minute := loadStart.Add(time.Duration(*eventsFlag/2) * time.Millisecond)
+	minute := load.Start.Add(time.Duration(*eventsFlag/2) * time.Millisecond)
 	for _, of := range []struct {
 		name string
 		q    store.EventQuery
@@ -65,7 +67,7 @@ func BenchmarkSelectEvents(b *testing.B) {
 		{"type=rare", store.EventQuery{Types: []string{rareType}}},
 		{"type=none", store.EventQuery{Types: []string{"no such"}}},
 		{"type=eighth", store.EventQuery{Types: []string{"alarm"}}},
-		{"key=100", store.EventQuery{Stream: stream, KeyPrefix: "device-0123"}},
+		{"key=100", store.EventQuery{Stream: side.Stream, KeyPrefix: "device-0123"}},
 		{"time=minute", store.EventQuery{Since: minute, Until: minute.Add(time.Minute)}},
 	} {
 		found := -1

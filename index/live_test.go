@@ -122,3 +122,23 @@ func TestKey_InAndDrop(t *testing.T) {
 		t.Error("something is left behind 20")
 	}
 }
+
+func TestLive_GetAll(t *testing.T) {
+	l := NewLive[int]()
+	for i := range 1000 {
+		l.Insert(NewKey[int](fmt.Sprint("key", 2*i)))
+	}
+	for from := 0; from < 2000; from += Together - 1 {
+		var names []string
+		for i := from; i < min(2000, from+Together-1); i++ {
+			names = append(names, fmt.Sprint("key", i))
+		}
+		var found [Together]*Key[int]
+		l.GetAll(names, &found)
+		for i, name := range names {
+			if k := found[i]; k != l.Get(name) || (k != nil) != ((from+i)%2 == 0) {
+				t.Fatalf("%s: %v, Get finds %v", name, k, l.Get(name))
+			}
+		}
+	}
+}

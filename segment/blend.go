@@ -124,6 +124,9 @@ func (m *merger) flush() error {
 		if err := m.gather(c); err != nil {
 			return err
 		}
+		if err := m.out.work.step(0); err != nil {
+			return err
+		}
 	}
 	if err := m.reshape(); err != nil {
 		return err

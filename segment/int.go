@@ -198,6 +198,9 @@ func (p *intPage) atDelta(i int) int64 {
 	if i == from {
 		return x
 	}
+	if p.steady() {
+		return x + int64(i-from)*p.main.base
+	}
 	var sums [restart]int64
 	d := sums[:i-from+1]
 	p.main.slice(d, from)
@@ -208,17 +211,23 @@ func (p *intPage) atDelta(i int) int64 {
 	return x
 }
 
-// run is the run that value i is in: the last that starts at or before it.
-func (p *intPage) run(i int) int {
-	lo, hi := 1, p.base.n
-	for lo < hi {
-		if mid := (lo + hi) / 2; p.base.at(mid) <= int64(i) {
-			lo = mid + 1
-		} else {
-			hi = mid
+// steady reports whether all differences are the same, as those of positions of
+// batches of one size are.
+func (p *intPage) steady() bool { return p.main.bits == 0 && p.patches.n() == 0 }
+
+// run is the run that value i is in: the last that starts at or before it, the
+// first if a forged page has none. It halves without a branch that depends on what
+// it finds, which no processor could foresee.
+func (p *intPage) run(i int) (r int) {
+	for n := p.base.n; n > 1; {
+		half := n / 2
+		next := r
+		if p.base.at(r+half) <= int64(i) {
+			next = r + half
 		}
+		r, n = next, n-half
 	}
-	return lo - 1
+	return r
 }
 
 // slice decodes the len(dst) values from value from on.

@@ -2,8 +2,7 @@ package segment
 
 import (
 	"slices"
-
-	"github.com/RoaringBitmap/roaring/v2"
+	"strings"
 
 	"github.com/annalsdb/annals/index"
 )
@@ -20,7 +19,7 @@ type LoadedRows struct {
 	number  map[string]int
 }
 
-// Add adds a row, whose texts are kept.
+// Add adds a row, of whose texts it makes copies.
 func (l *LoadedRows) Add(r *SealedRow) error {
 	if l.number == nil {
 		l.number = map[string]int{}
@@ -38,8 +37,8 @@ func (l *LoadedRows) Add(r *SealedRow) error {
 	key, ok := l.number[r.Key]
 	if !ok {
 		key = len(l.keys)
-		l.number[r.Key] = key
-		l.keys = append(l.keys, r.Key)
+		l.keys = append(l.keys, strings.Clone(r.Key))
+		l.number[l.keys[key]] = key
 	}
 	l.runs = append(l.runs, KeyRun{Row: l.columns.Rows - 1, Key: key})
 	l.kinds = append(l.kinds, int64(shown(l.columns.Flags[l.columns.Rows-1])))
@@ -192,34 +191,4 @@ func (r *Row) shown() Kind {
 		return Heartbeat
 	}
 	return r.Kind
-}
-
-// FindSeqs adds to rows those of k that are at the positions seqs, which rise.
-func (s *Sealed) FindSeqs(k *Keyed, seqs []uint64, rows *roaring.Bitmap) error {
-	d, err := s.opened()
-	if err != nil {
-		return err
-	}
-	zones, err := s.zonesOf(colSeq)
-	if err != nil {
-		return err
-	}
-	var space [blockRows]int64
-	for row, end := k.Row, k.Row+uint64(k.Rows()); row < end; {
-		b, from := int(row/blockRows), int(row%blockRows)
-		n := int(min(end-row, blockRows-uint64(from)))
-		i, _ := slices.BinarySearch(seqs, uint64(zones[b].min))
-		if i < len(seqs) && seqs[i] <= uint64(zones[b].max) {
-			if err := s.columnInts(d, colSeq, b, from, space[:n], nil); err != nil {
-				return err
-			}
-			for j, seq := range space[:n] {
-				if _, ok := slices.BinarySearch(seqs, uint64(seq)); ok {
-					rows.Add(uint32(row) + uint32(j))
-				}
-			}
-		}
-		row += uint64(n)
-	}
-	return nil
 }

@@ -10,8 +10,8 @@ type Work struct {
 	FS  FS
 	Dir string // where the sealed file goes
 
-	// Step is called about once for 4096 rows with how many were written since
-	// the last call, which is none as long as rows are only taken in. It may
+	// Step is called several times for 4096 rows, every tenth of a millisecond or
+	// so, with how many were written since the last call, mostly none. It may
 	// wait, to leave the machine to others; an error ends the work, and nothing
 	// is left of it. nil: none.
 	Step func(rows int) error
@@ -60,6 +60,7 @@ func newOutlet(w Work, h SealedHead, recorded func(seq uint64) (int64, error)) (
 		return nil, err
 	}
 	o.work = w
+	o.w.pause = func() error { return w.step(0) }
 	for range firstField {
 		o.cols, o.columns = more(o.cols), append(o.columns, column{})
 	}
@@ -124,7 +125,7 @@ func (o *outlet) block(n int) error {
 }
 
 // step tells Step of rows written.
-func (w *Work) step(rows int) error {
+func (w Work) step(rows int) error {
 	if w.Step == nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package segment
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // Columns is a run of rows, column by column. Its memory is used again by the
@@ -60,14 +61,14 @@ func (t *Texts) extend(dict []string) (base uint32) {
 // lastWords is how many strings of a dictionary are looked at for an equal one.
 const lastWords = 16
 
-// addText appends one value.
+// addText appends a copy of one value.
 func (t *Texts) addText(s string) {
 	i := len(t.Dict) - 1
 	for least := max(0, len(t.Dict)-lastWords); i >= least && t.Dict[i] != s; i-- {
 	}
 	if i < 0 || t.Dict[i] != s {
 		i = len(t.Dict)
-		t.Dict = append(t.Dict, s)
+		t.Dict = append(t.Dict, strings.Clone(s))
 	}
 	t.Codes = append(t.Codes, uint32(i))
 }
@@ -321,10 +322,9 @@ func (s *Sealed) nulls(d *directory, b, from, to, done int, into *Columns, f *Fi
 // Clear makes c empty, to be added to.
 func (c *Columns) Clear() { c.empty() }
 
-// Add appends the row r.
+// Add appends the row r, of whose texts it makes copies.
 func (c *Columns) Add(r *SealedRow) error {
-	fields, err := r.Fields()
-	if err != nil {
+	if err := c.addFields(&r.Row); err != nil {
 		return err
 	}
 	flags := int64(r.Kind)
@@ -336,13 +336,41 @@ func (c *Columns) Add(r *SealedRow) error {
 		*v = append(*v, x)
 	}
 	c.Types.addText(r.Type)
-	for _, f := range fields {
-		if c.wants(f.Name) {
-			c.fieldOf(f.Name, f.Value.kind).add(f.Value, c.Rows)
-		}
-	}
 	c.finish(c.Rows + 1)
 	return nil
+}
+
+// addFields appends the fields of a row, if they can be read, behind the last one.
+// It decodes them one by one, without memory for all of them.
+func (c *Columns) addFields(r *Row) error {
+	if r.listed {
+		for i := range r.list {
+			c.addField(r.list[i])
+		}
+		return nil
+	}
+	d := Decoder{s: r.fields}
+	n := d.Uvarint()
+	if n > MaxFields {
+		return errRow
+	}
+	fields := d
+	for range n {
+		d.Field()
+	}
+	if d.bad || d.s != "" {
+		return errRow
+	}
+	for range n {
+		c.addField(fields.Field())
+	}
+	return nil
+}
+
+func (c *Columns) addField(f Field) {
+	if c.wants(f.Name) {
+		c.fieldOf(f.Name, f.Value.kind).add(f.Value, c.Rows)
+	}
 }
 
 // fieldOf is the column of a field.
@@ -352,7 +380,7 @@ func (c *Columns) fieldOf(name string, kind ValueKind) *FieldColumn {
 			return f
 		}
 	}
-	return c.field(name, kind)
+	return c.field(strings.Clone(name), kind)
 }
 
 // add appends the value of a row behind the last one that has one.

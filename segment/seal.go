@@ -49,6 +49,9 @@ func (w Work) file(h SealedHead, recorded func(uint64) (int64, error), write fun
 	return filepath.Join(w.Dir, SealedName(h.First, h.Last)), size, nil
 }
 
+// stepRows is how many rows are taken in between two steps at least.
+const stepRows = 256
+
 // take reads the frames.
 func (in *intake) take(w *Work, frames iter.Seq2[*Frame, error]) error {
 	h := &in.head
@@ -60,7 +63,7 @@ func (in *intake) take(w *Work, frames iter.Seq2[*Frame, error]) error {
 		if err == nil {
 			err = in.frame(f)
 		}
-		if err == nil && in.count >= told+blockRows {
+		if err == nil && in.count >= told+stepRows {
 			told = in.count
 			err = w.step(0)
 		}

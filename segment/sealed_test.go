@@ -426,6 +426,9 @@ func checkRows(t *testing.T, s *Sealed, rows []SealedRow) {
 			if k.Stream == 1 {
 				n, err = s.Search(k, want.Time)
 				last2 = last
+				if st, m, err := s.Last(k, want.Time); err != nil || m != n || st != stamps[k.Row+uint64(last)] {
+					t.Fatalf("Last of row %d = %+v of %d, %v, want %+v of %d", row, st, m, err, stamps[k.Row+uint64(last)], n)
+				}
 			}
 			if err != nil || n != last2+1 {
 				t.Fatalf("search of row %d = %d, %v, want %d", row, n, err, last2+1)
@@ -553,5 +556,22 @@ func checkColumns(t *testing.T, s *Sealed, rows []SealedRow) {
 				}
 			}
 		}
+	}
+}
+
+// However many rows are read, the memory of several is taken at once.
+func TestRowReader_TakesMemoryOfSeveral(t *testing.T) {
+	var m RowReader
+	from := SealedRow{Row: Row{Type: "moved", list: Fields{Int64("a", 1), String("b", "x")}, listed: true}}
+	read := func() {
+		if got := m.Keep(&from); got.Type != "moved" || !got.list.Equal(from.list) {
+			t.Fatalf("kept %+v", got)
+		}
+	}
+	for range 10_000 {
+		read()
+	}
+	if per := testing.AllocsPerRun(1000, read); per > 0.5 {
+		t.Errorf("%v allocations a row", per)
 	}
 }

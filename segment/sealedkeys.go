@@ -103,19 +103,25 @@ func (s *Sealed) seekKey(d *directory, stream int, name string) (b, i int, found
 	return b, i, found, nil
 }
 
-// keyAt is key i of a block, without its name.
+// keyAt is key i of a block, without its name. It gets all pages before it looks
+// into one: the processor waits for them at the same time.
 func (s *Sealed) keyAt(d *directory, b, i int) (k Keyed, err error) {
 	t := &d.tables[keysTable]
 	slot, n := int(t.blocks[b].slot), t.blockLen(b)
-	for col := keyStream; col <= keyBase; col++ {
+	var pages [keyBase + 1]*page
+	for col := range pages {
 		if col == keyName {
 			continue
 		}
-		p, err := s.page(d, slot+col, n)
-		if err != nil {
+		if pages[col], err = s.page(d, slot+col, n); err != nil {
 			return k, err
 		}
-		k.set(col, p.int(i))
+	}
+	k = Keyed{
+		Stream:  uint32(pages[keyStream].int(i)),
+		Row:     uint64(pages[keyRow].int(i)),
+		Changes: int(pages[keyChanges].int(i)), Beats: int(pages[keyBeats].int(i)), Retractions: int(pages[keyRetractions].int(i)),
+		Last: uint64(pages[keyLast].int(i)), Base: uint64(pages[keyBase].int(i)),
 	}
 	return k, s.checkKey(d, slot, &k)
 }

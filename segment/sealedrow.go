@@ -3,12 +3,33 @@ package segment
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // Row reads one row of k. Its key is k's name; the rest of its memory is its own:
 // one allocation for its texts and one for its fields, if it has any.
-func (s *Sealed) Row(k *Keyed, row uint64) (r SealedRow, err error) {
+func (s *Sealed) Row(k *Keyed, row uint64) (SealedRow, error) {
+	var r RowReader
+	return r.Row(s, k, row)
+}
+
+// RowReader reads rows and takes the memory of several at once, more of them as
+// more are read: whoever keeps a row keeps up to some KiB. Its zero value is ready
+// for use, by one user at a time.
+type RowReader struct {
+	fields []Field // of the rows so far, with room for others
+	texts  []byte  // likewise
+	list   int     // rows that there was room for
+	text   int     // likewise
+}
+
+// The most memory that is taken at once, if one row does not want more.
+const (
+	fieldsAtOnce = 64
+	textsAtOnce  = 2 << 10
+)
+
+// Row is [Sealed.Row] of a row of s.
+func (m *RowReader) Row(s *Sealed, k *Keyed, row uint64) (r SealedRow, err error) {
 	d, err := s.opened()
 	if err != nil {
 		return r, err
@@ -20,11 +41,58 @@ func (s *Sealed) Row(k *Keyed, row uint64) (r SealedRow, err error) {
 	if err = p.head(&r, k, row); err != nil {
 		return r, err
 	}
+	r.list = m.room(len(p.shape))
 	if err = p.fields(&r); err != nil {
 		return r, err
 	}
-	r.own()
+	m.own(&r)
 	return r, nil
+}
+
+// Keep is a copy of a row, of whose key the caller sees to it that it stays.
+func (m *RowReader) Keep(from *SealedRow) SealedRow {
+	r := *from
+	r.list = m.room(len(from.list))
+	copy(r.list, from.list)
+	m.own(&r)
+	return r
+}
+
+// room is memory for n fields.
+func (m *RowReader) room(n int) Fields {
+	if n > cap(m.fields)-len(m.fields) {
+		m.list = min(2*m.list+1, fieldsAtOnce)
+		m.fields = make([]Field, 0, max(n, min(n*m.list, fieldsAtOnce)))
+	}
+	i := len(m.fields)
+	m.fields = m.fields[:i+n]
+	return m.fields[i : i+n : i+n]
+}
+
+// own copies the row's texts, less its key, into memory of the reader.
+func (m *RowReader) own(r *SealedRow) {
+	n := len(r.Type) + len(r.ID)
+	for i := range r.list {
+		n += len(r.list[i].Value.text)
+	}
+	if n > cap(m.texts)-len(m.texts) {
+		m.text = min(2*m.text+1, textsAtOnce)
+		m.texts = make([]byte, 0, max(n, min(n*m.text, textsAtOnce)))
+	}
+	r.Type, m.texts = keep(m.texts, r.Type)
+	r.ID, m.texts = keep(m.texts, r.ID)
+	for i := range r.list {
+		if v := &r.list[i].Value; v.text != "" {
+			v.text, m.texts = keep(m.texts, v.text)
+		}
+	}
+}
+
+// keep is s in the memory behind b, which has room.
+func keep(b []byte, s string) (string, []byte) {
+	n := len(b)
+	b = append(b, s...)
+	return viewString(b[n:]), b
 }
 
 // point is the place of one row.
@@ -129,10 +197,9 @@ func (p *point) bad(col int, cause string) error {
 	return p.s.corrupt(p.d.places[slot].offset, cause)
 }
 
-// fields reads the fields that the row's shape names.
+// fields reads the fields that the row's shape names into its list.
 func (p *point) fields(r *SealedRow) error {
 	r.listed = true
-	r.list = slices.Grow(r.list[:0], len(p.shape))[:len(p.shape)]
 	for j, col := range p.shape {
 		f := &r.list[j]
 		c := &p.d.fields[col-firstField]
@@ -167,69 +234,4 @@ func (p *page) value(i int, o *Value) bool {
 		o.text = p.text(j)
 	}
 	return true
-}
-
-// own copies the row's texts, less its key, into memory of their own.
-func (r *SealedRow) own() {
-	n := len(r.Type) + len(r.ID)
-	for i := range r.list {
-		n += len(r.list[i].Value.text)
-	}
-	if n == 0 {
-		return
-	}
-	b := make([]byte, 0, n)
-	r.Type, b = keep(b, r.Type)
-	r.ID, b = keep(b, r.ID)
-	for i := range r.list {
-		if v := &r.list[i].Value; v.text != "" {
-			v.text, b = keep(b, v.text)
-		}
-	}
-}
-
-// Keeper gives rows memory of their own, many at a time, which is never written to
-// again. It has one user at a time.
-type Keeper struct {
-	texts  []byte
-	fields Fields
-}
-
-// How much memory rows have in common.
-const (
-	keptTexts  = 4 << 10
-	keptFields = 64
-)
-
-// Keep is a copy of the row, with its texts and fields, but not its key.
-func (k *Keeper) Keep(from *SealedRow) SealedRow {
-	r := *from
-	n := len(r.Type) + len(r.ID)
-	for i := range r.list {
-		n += len(r.list[i].Value.text)
-	}
-	if cap(k.texts)-len(k.texts) < n {
-		k.texts = make([]byte, 0, max(n, keptTexts))
-	}
-	if cap(k.fields)-len(k.fields) < len(r.list) {
-		k.fields = make(Fields, 0, max(len(r.list), keptFields))
-	}
-	start := len(k.fields)
-	k.fields = append(k.fields, r.list...)
-	r.list = slices.Clip(k.fields[start:])
-	r.Type, k.texts = keep(k.texts, r.Type)
-	r.ID, k.texts = keep(k.texts, r.ID)
-	for i := range r.list {
-		if v := &r.list[i].Value; v.text != "" {
-			v.text, k.texts = keep(k.texts, v.text)
-		}
-	}
-	return r
-}
-
-// keep is s in the memory behind b, which has room.
-func keep(b []byte, s string) (string, []byte) {
-	n := len(b)
-	b = append(b, s...)
-	return viewString(b[n:]), b
 }

@@ -1,6 +1,9 @@
 package segment
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // RowCursor walks the rows of a file in its order: by stream, key, class, order.
 // It has one user at a time.
@@ -214,5 +217,6 @@ func (c *RowCursor) pick(row uint64, alone bool) (*SealedRow, error) {
 	if err := p.head(&c.now, &c.keys.now, row); err != nil {
 		return nil, err
 	}
+	c.now.list = slices.Grow(c.now.list, len(p.shape))[:len(p.shape)]
 	return &c.now, p.fields(&c.now)
 }

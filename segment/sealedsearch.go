@@ -1,11 +1,16 @@
 package segment
 
+import "math"
+
 // below is the number of values less than v in a page whose values rise. Where
 // they rise evenly, as positions of batches do, the first guess is right. It looks
 // at every 32nd value first, which a page of differences has at hand.
 func (p *intPage) below(v int64) int {
 	lo, hi := 0, (p.len()+restart-1)/restart // groups that begin below v end at lo
 	if hi > 2 {
+		if i, ok := p.even(v); ok {
+			return i
+		}
 		lo, hi = p.guess(v, hi)
 	}
 	for lo < hi {
@@ -30,6 +35,21 @@ func (p *intPage) below(v int64) int {
 		i++
 	}
 	return from + i
+}
+
+// even is below if that is where it would be were the values on a line from the
+// first to the last one; ok is false if it is not, or a look costs too much to try.
+func (p *intPage) even(v int64) (i int, ok bool) {
+	if p.encoding != intPacked && !(p.encoding == intDelta && p.steady()) {
+		return 0, false
+	}
+	first, last := p.at(0), p.at(p.n-1)
+	if v <= first || v > last {
+		return 0, false
+	}
+	i = int(math.Ceil(float64(uint64(v)-uint64(first)) / float64(uint64(last)-uint64(first)) * float64(p.n-1)))
+	i = min(max(i, 1), p.n-1)
+	return i, p.at(i-1) < v && v <= p.at(i)
 }
 
 // guess narrows the groups by where v would be on a line from the first to the

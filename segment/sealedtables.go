@@ -204,6 +204,9 @@ func (w *sealedWriter) block(n int, cols []vector) error {
 		if cols[i].len() > 0 {
 			w.directory.page(rowTable, i-next, w.writeColumn(i, n, &cols[i]))
 			next = i + 1
+			if w.err == nil && w.pause != nil {
+				w.err = w.pause()
+			}
 		}
 	}
 	w.rows += uint64(n)

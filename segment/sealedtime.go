@@ -12,6 +12,11 @@ type timeline struct {
 	seq    *page
 	values *page
 
+	// What a search found last, if that was decoded.
+	time     int64
+	position uint64
+	found    bool
+
 	touched uint
 }
 
@@ -43,15 +48,40 @@ func (l *timeline) load(b int) (err error) {
 
 // Search is the number of k's changes and deletes whose time is at most t, k being
 // a key of a stream by time. O(log n) looks at values, within few pages.
-func (s *Sealed) Search(k *Keyed, t int64) (n int, err error) { return s.search(k, colTime, t) }
+func (s *Sealed) Search(k *Keyed, t int64) (n int, err error) {
+	var l timeline
+	return s.search(&l, k, colTime, t)
+}
+
+// Last is [Sealed.Search] with the stamp of the last of those, if there is one.
+func (s *Sealed) Last(k *Keyed, t int64) (st Stamp, n int, err error) {
+	var l timeline
+	if n, err = s.search(&l, k, colTime, t); n == 0 || err != nil {
+		return st, n, err
+	}
+	row := k.Row + uint64(n-1)
+	if !l.found {
+		st, err = s.Stamp(row)
+		return st, n, err
+	}
+	flags, err := s.must(l.d, rowTable, l.block, colFlags)
+	if err != nil {
+		return st, n, err
+	}
+	st.Time, st.Seq = l.time, l.position
+	st.setFlags(flags.int(int(row % blockRows)))
+	return st, n, nil
+}
 
 // SearchSeq is the number of k's changes and deletes whose position is at most
 // seq, k being a key of a stream by arrival.
 func (s *Sealed) SearchSeq(k *Keyed, seq uint64) (n int, err error) {
-	return s.search(k, colSeq, int64(min(seq, 1<<63-1)))
+	var l timeline
+	return s.search(&l, k, colSeq, int64(min(seq, 1<<63-1)))
 }
 
-func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
+// search is the number of k's changes whose value in a column is at most v.
+func (s *Sealed) search(l *timeline, k *Keyed, col int, v int64) (int, error) {
 	d, err := s.opened()
 	if err != nil {
 		return 0, err
@@ -59,13 +89,16 @@ func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
 	if k.Row+uint64(k.Changes) > s.info.Rows {
 		return 0, s.noRow(k.Row + uint64(k.Changes))
 	}
+	if col == colTime && v >= s.info.MaxTime || col == colSeq && v >= int64(s.info.Last) {
+		return k.Changes, nil
+	}
 	lo, hi := k.Row, k.Row+uint64(k.Changes)
 	if hi-lo > 2*blockRows {
 		if lo, hi, err = s.narrow(col, lo, hi, v); err != nil {
 			return 0, err
 		}
 	}
-	l := timeline{s: s, d: d, col: col, block: -1}
+	*l = timeline{s: s, d: d, col: col, block: -1}
 	if lo/blockRows == (hi-1)/blockRows && lo < hi { // a row of that block is read next
 		blocks := d.tables[rowTable].blocks[lo/blockRows:]
 		l.touched = d.touch(int(blocks[0].slot), int(blocks[1].slot), int(lo%blockRows))
@@ -90,8 +123,10 @@ func (s *Sealed) search(k *Keyed, col int, v int64) (int, error) {
 }
 
 // spanRows is from how few rows on a search decodes them all: that costs less than
-// the last few looks at single values.
-const spanRows = 128
+// the last few looks at single values. More would cost most keys, which have few
+// rows, the clearing of the memory they are decoded into. It is twice restart, so
+// that the middle of more is not rounded down to below their first.
+const spanRows = 2 * restart
 
 // upTo is the number of the rows from lo to hi, of one block and at most spanRows,
 // whose value is at most v.
@@ -122,6 +157,10 @@ func (l *timeline) upTo(lo, hi uint64, v int64) (int, error) {
 		} else {
 			j = mid
 		}
+	}
+	if l.found = i > 0 && l.values.relative; l.found {
+		l.position = uint64(seqs[i-1])
+		l.time = values[i-1] + l.d.clock.at(l.position)
 	}
 	return i, nil
 }
@@ -155,10 +194,12 @@ func (s *Sealed) Stamp(row uint64) (st Stamp, err error) {
 	if row >= s.info.Rows {
 		return st, s.noRow(row)
 	}
+	t := &d.tables[rowTable]
 	b, i := int(row/blockRows), int(row%blockRows)
+	slot, n := int(t.blocks[b].slot), t.blockLen(b)
 	var p [colFlags + 1]*page
 	for _, col := range [...]int{colSeq, colTime, colFlags} {
-		if p[col], err = s.must(d, rowTable, b, col); err != nil {
+		if p[col], err = s.page(d, slot+col, n); err != nil {
 			return st, err
 		}
 	}

@@ -36,7 +36,8 @@ type sealedWriter struct {
 	dir       string
 	path      string
 	file      File
-	err       error // the first one; nothing is written after it
+	err       error        // the first one; nothing is written after it
+	pause     func() error // called between columns, unless it is nil
 	salt      uint32
 	at        int64 // where buf begins in the file
 	info      SealedInfo

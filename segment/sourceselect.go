@@ -92,6 +92,8 @@ type tester struct {
 	s    *Sealed
 	d    *directory
 	keys keyWalk
+
+	block vector // a column that is tested as a whole
 }
 
 func (c *Selected) tester() *tester {

@@ -10,6 +10,11 @@ import (
 // not want, false. It looks at values where they stand in their pages. Of a
 // dictionary each word is tested once.
 func (t *tester) compare(p index.Predicate, want bool, b int, rows []uint16) ([]uint16, error) {
+	if r, ok := p.(index.Range); ok {
+		if kept, done, err := t.ranged(r, want, b, rows); done || err != nil {
+			return kept, err
+		}
+	}
 	var value index.Literal
 	var column string
 	has := false

@@ -69,7 +69,7 @@ type batch struct {
 	events   []Event
 	expect   []Expectation
 	boundary *Boundary
-	recorded int64 // math.MinInt64 = the clock's
+	recorded int64 // math.MinInt64 = the clock's, until it has a place
 	define   []Stream
 	bound    int // bytes that its rows take at most
 	ids      bool
@@ -77,6 +77,12 @@ type batch struct {
 	touched  uint64 // keeps lookUp's reads from being left out
 	seen     uint64 // up to here the boundary was looked at
 	matched  *BoundaryError
+
+	// Where it goes.
+	first uint64 // position
+	group *group
+	frame int  // in the group
+	leads bool // the group is its own and is being written; see start
 }
 
 // check looks at everything that needs no look at the database.
@@ -205,33 +211,47 @@ func (db *DB) addStreams(g *group, defs []Stream) {
 }
 
 // lookUp finds the keys of the batch that are there already, before the writer's
-// lock is taken, and touches what applying their events will. The look-ups of a
-// large batch, each several waits for memory, overlap in a loop of their own.
+// lock is taken, and touches what applying their events will. Each look-up waits for
+// memory several times; those of some events overlap.
 func (db *DB) lookUp(b *batch) {
 	known := db.streams.Load()
 	b.keys = make([]*key, len(b.events))
-	var s *stream
-	touched := uint64(0)
-	for i := range b.events {
-		e := &b.events[i]
-		if s == nil || s.Name != e.Stream {
-			if s = known.byName[e.Stream]; s == nil {
-				continue
-			}
+	for from := 0; from < len(b.events); {
+		s, to := known.byName[b.events[from].Stream], from+1
+		for to < min(len(b.events), from+index.Together) && b.events[to].Stream == b.events[from].Stream {
+			to++
 		}
-		if k := s.live.Get(e.Key); k != nil {
-			if r := k.Runs(); r != nil {
-				newest, _ := r.Changes.Newest()
-				touched |= newest.Seq
-			}
-			touched |= k.Data.reached.Load()
-			if r := k.Data.newest.Load(); r != nil {
-				touched |= uint64(r.bytes)
-			}
-			b.keys[i] = k
+		if s != nil {
+			b.lookUp(s, from, to)
+		}
+		from = to
+	}
+}
+
+// lookUp finds the keys of the events from number from to to, less one, which are
+// of stream s.
+func (b *batch) lookUp(s *stream, from, to int) {
+	var names [index.Together]string
+	var found [index.Together]*key
+	for i := from; i < to; i++ {
+		names[i-from] = b.events[i].Key
+	}
+	s.live.GetAll(names[:to-from], &found)
+	keys := found[:to-from]
+	copy(b.keys[from:], keys)
+	for _, k := range keys {
+		if k == nil {
+			continue
+		}
+		b.touched |= k.Data.reached.Load()
+		if r := k.Data.newest.Load(); r != nil {
+			b.touched |= r.batch
+		}
+		if r := k.Runs(); r != nil {
+			newest, _ := r.Changes.Newest()
+			b.touched |= newest.Seq
 		}
 	}
-	b.touched = touched
 }
 
 // findKeys finds the keys of the batch for good, those of streams that are
@@ -254,49 +274,105 @@ func (db *DB) findKeys(b *batch) (err error) {
 }
 
 // addEvents puts the batch into the group as one frame, and its events into the
-// index and the states.
+// index and the states. A large frame is on its way to the disk while these are
+// changed. A row of a stream of only changes depends on the states before it: those
+// events are applied first.
 func (db *DB) addEvents(g *group, b *batch) Receipt {
 	if len(b.events) == 0 {
 		return Receipt{}
 	}
-	recorded := db.nextRecorded(b.recorded)
-	r := Receipt{First: db.last + 1, Recorded: instant(recorded), Versions: make([]uint64, len(b.events))}
-	frame := len(g.frames)
-	g.frames = append(g.frames, segment.BeginFrame(frameBuffer(segment.FrameHead+b.bound+8)))
-	known := db.streams.Load()
+	b.place(db.last+1, db.nextRecorded(b.recorded), g)
+	r := Receipt{First: b.first, Recorded: instant(b.recorded), Versions: make([]uint64, len(b.events))}
+	known, made, applied := db.streams.Load(), len(g.made), 0
+	db.placed = db.placed[:0]
 	for i := range b.events {
-		e := &b.events[i]
-		ev := applied{stream: known.byName[e.Stream], key: b.keys[i], event: e, recorded: recorded}
-		if ev.key == nil { // the stream is new: there is nothing to read
-			ev.key, _ = db.key(ev.stream, e.Key)
+		s := known.byName[b.events[i].Stream]
+		if b.keys[i] == nil { // the stream is new: there is nothing to read
+			b.keys[i], _ = db.key(s, b.events[i].Key)
 		}
-		r.Versions[i] = ev.key.Data.head.version + 1
-		db.addEvent(&ev, &g.frames[frame], g.offset+g.size)
+		if s.OnlyChanges {
+			applied = db.applyFrom(b, applied)
+		}
+		r.Versions[i] = db.appendRow(b, s)
 	}
-	f := segment.Frame{Marker: segment.EventFrame, Rows: len(b.events), First: r.First, Recorded: recorded, Durable: db.synced}
-	g.frames[frame] = segment.EndFrame(g.frames[frame], 0, db.log.Header.Salt, &f)
-	g.size += int64(len(g.frames[frame]))
-	db.recorded, g.last, r.Last = recorded, db.last, db.last
+	db.endFrame(b)
+	r.Last = db.last
+	if len(g.frames[b.frame]) >= aheadBytes && !db.leading {
+		db.start(b)
+	}
+	db.applyFrom(b, applied)
+	keepStates(g.made[made:])
 	return r
 }
 
-// addEvent appends the row of an event to its frame, which begins at offset, and
-// applies it. The row is in the frame by then: folding the key anew may read it,
-// and those before it in the batch.
-func (db *DB) addEvent(ev *applied, frame *[]byte, offset int64) {
-	ev.version = index.Version{Time: ev.recorded, Seq: db.last + 1}
+// aheadBytes is the size of a frame that is written while its events are applied.
+// Handing it to another goroutine costs some microseconds, and applying so much is
+// worth a few times that.
+const aheadBytes = 16 << 10
+
+// place says where the batch goes, and begins its frame.
+func (b *batch) place(first uint64, recorded int64, g *group) {
+	b.first, b.recorded, b.group, b.frame = first, recorded, g, len(g.frames)
+	g.frames = append(g.frames, segment.BeginFrame(frameBuffer(segment.FrameHead+b.bound+8)))
+}
+
+// placed is what an event of a batch became when its row was appended to the frame.
+// It is without pointers: a batch of them is written to memory that is used again,
+// and that would keep the garbage collector busy.
+type placed struct {
+	version          index.Version
+	number           uint64 // version within the key
+	same             uint64 // what it repeats, if it is unchanged
+	row, fields, end uint32 // offsets in the frame
+}
+
+// appendRow gives the next event of the batch, which is of stream s, its position and
+// its version, the latter being the result, and appends its row to the frame. The row
+// is there before anything is applied: folding a key anew may read it, and those
+// before it in the batch.
+func (db *DB) appendRow(b *batch, s *stream) (number uint64) {
+	i := len(db.placed)
+	d := &b.keys[i].Data
+	d.ahead++
+	ev := applied{stream: s, key: b.keys[i], event: &b.events[i], batch: b}
+	ev.number = d.head.version + uint64(d.ahead)
+	ev.version = index.Version{Time: b.recorded, Seq: db.last + 1}
 	if !ev.event.Time.IsZero() {
 		ev.version.Time = ev.event.Time.UnixNano()
 	}
-	unchanged := db.alike(ev)
+	unchanged := db.alike(&ev)
+	frame := &b.group.frames[b.frame]
 	start := len(*frame)
-	ev.version.Place = uint64(placeOf(ev.event.Kind, unchanged, db.log.number, offset+int64(start)))
-	grown, fields := segment.AppendRow(*frame, db.log.Header.Salt, ev.event, ev.stream.number,
-		ev.key.Data.head.version+1, ev.recorded-ev.version.Time, unchanged)
+	ev.version.Place = uint64(placeOf(ev.event.Kind, unchanged, db.log.number, b.group.offset+b.group.size+int64(start)))
+	grown, fields := segment.AppendRow(*frame, db.log.Header.Salt, ev.event, s.number,
+		ev.number, b.recorded-ev.version.Time, unchanged)
 	*frame = grown
-	ev.row, ev.fields = grown[start:], fields-start
+	db.placed = append(db.placed, placed{ev.version, ev.number, ev.event.Same, uint32(start), uint32(fields), uint32(len(grown))})
 	db.last++
-	db.apply(ev)
+	return ev.number
+}
+
+// endFrame completes the frame of the batch.
+func (db *DB) endFrame(b *batch) {
+	g := b.group
+	f := segment.Frame{Marker: segment.EventFrame, Rows: len(b.events), First: b.first, Recorded: b.recorded, Durable: db.synced}
+	g.frames[b.frame] = segment.EndFrame(g.frames[b.frame], 0, db.log.Header.Salt, &f)
+	g.size += int64(len(g.frames[b.frame]))
+	db.recorded, g.last = b.recorded, db.last
+}
+
+// applyFrom applies the events of the batch that have a row, from number i on, and is
+// how many those are.
+func (db *DB) applyFrom(b *batch, i int) int {
+	known, frame := db.streams.Load(), b.group.frames[b.frame]
+	for ; i < len(db.placed); i++ {
+		p := &db.placed[i]
+		db.apply(&applied{
+			stream: known.byName[b.events[i].Stream], key: b.keys[i], event: &b.events[i], batch: b,
+			version: p.version, number: p.number, same: p.same, row: frame[p.row:p.end], fields: int(p.fields - p.row),
+		})
+	}
+	return i
 }
 
 // nextRecorded is the commit time of a batch that asks for want: strictly after

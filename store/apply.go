@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"unsafe"
 
 	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
@@ -11,13 +13,15 @@ import (
 
 // applied is one event on its way into the index and the states.
 type applied struct {
-	stream   *stream
-	key      *key
-	event    *Event
-	version  index.Version
-	recorded int64
-	row      []byte // as it stands in the frame, never written to again
-	fields   int    // where in row the fields begin
+	stream  *stream
+	key     *key
+	event   *Event
+	batch   *batch
+	version index.Version
+	number  uint64 // its version within the key
+	same    uint64 // what it repeats, if it is unchanged
+	row     []byte // as it stands in the frame, never written to again
+	fields  int    // where in row the fields begin
 }
 
 // key is the key of that name for the writer: with its whole head, and made where
@@ -74,10 +78,9 @@ func (db *DB) loadHead(t *trail, p *part) (head, error) {
 // due puts a record into the overlay whose state is still to be computed: bbolt
 // has an older one.
 func (db *DB) due(s *stream, k *key) {
-	r := overlay(record{head: head{last: k.Data.last}, unknown: true})
-	r.due = true
+	r := &overlaid{head: &head{last: k.Data.last}, unknown: true, due: true}
 	k.Data.newest.Store(r)
-	db.memory.dirty.Add(r.bytes)
+	db.memory.dirty.Add(r.size())
 	db.dirty(s, k)
 }
 
@@ -97,6 +100,7 @@ func (db *DB) apply(ev *applied) {
 	t.follow(db, db.files.Load(), ev.stream, ev.key.Name, ev.key)
 	st, err := db.next(ev)
 	db.enter(ev.stream, ev.key, db.log, ev.version, ev.event.Retracts)
+	d.ahead--
 	if ev.event.Kind == Retraction {
 		d.rehead(t)
 	} else {
@@ -105,16 +109,61 @@ func (db *DB) apply(ev *applied) {
 	if err == errRefold {
 		st, err = t.stateAt(latest, latestSeq)
 	}
-	r := overlay(record{head: d.head, state: st, unknown: err != nil})
-	r.prev.Store(d.newest.Load())
-	db.memory.dirty.Add(r.bytes - db.trim(r))
-	d.newest.Store(r)
-	d.reached.Store(r.last) // after the record: see DB.overlay
+	db.overlayNext(ev, &record{head: d.head, state: st, unknown: err != nil})
 	db.dirty(ev.stream, ev.key)
 	if ev.event.ID != "" {
 		db.log.ids.add(ev.stream.number, ev.event.ID, ev.version)
 	}
 	db.log.tally.event(ev.event.Kind, unchanged(ev.version))
+}
+
+// overlayNext makes r the newest record of the event's key. What an earlier event
+// of the batch made of it is overwritten: nobody can see that.
+func (db *DB) overlayNext(ev *applied, r *record) {
+	d := &ev.key.Data
+	before := d.newest.Load()
+	if before != nil && before.batch == ev.batch.first {
+		size := before.size()
+		before.set(r)
+		db.memory.dirty.Add(before.size() - size)
+		d.reached.Store(r.last)
+		return
+	}
+	next := &overlaid{batch: ev.batch.first}
+	next.set(r)
+	for next.prev.Store(before); !d.newest.CompareAndSwap(before, next); next.prev.Store(before) {
+		before = d.newest.Load() // a checkpoint has just written it
+	}
+	d.reached.Store(r.last) // after the record: see DB.overlay
+	db.memory.dirty.Add(next.size())
+	ev.batch.group.made = append(ev.batch.group.made, next)
+}
+
+// keepStates gives the records of a batch contents of their own: those in its frame
+// are gone once it is written. It is done once all of its events are applied, so
+// that a key with many of them costs one copy.
+func keepStates(made []*overlaid) {
+	for _, r := range made {
+		if r.borrowed {
+			r.content, r.borrowed = strings.Clone(r.content), false
+		}
+	}
+}
+
+// cutOverlay lets go of the records before those that have become visible: who asks
+// for what was before them asks the events. mu is held.
+func (db *DB) cutOverlay(made []*overlaid) {
+	for _, r := range made {
+		db.memory.dirty.Add(-r.cut())
+	}
+}
+
+// cut takes away what is behind r and says how many bytes that was.
+func (r *overlaid) cut() (bytes int64) {
+	for p := r.prev.Swap(nil); p != nil; p = p.prev.Swap(nil) {
+		bytes += p.size()
+	}
+	return bytes
 }
 
 // enter puts a version in log into the index. It is nearly all that reading the
@@ -192,19 +241,23 @@ func (db *DB) next(ev *applied) (state, error) {
 // repeated is the state that an unchanged event stands for.
 func (db *DB) repeated(ev *applied) (state, error) {
 	st, err := db.current(ev.stream, ev.key)
-	if err != nil || st.live && st.from.seq == ev.event.Same {
+	if err != nil || st.live && st.from.seq == ev.same {
 		return st, err
 	}
 	return state{}, errRefold
 }
 
-// state is the state that the event makes by itself.
+// state is the state that the event makes by itself. Its content is in the frame.
 func (ev *applied) state() state {
-	return state{live: true, from: ev.origin(), typ: ev.event.Type, content: string(ev.row[ev.fields:])}
+	content := ev.row[ev.fields:]
+	return state{
+		live: true, from: ev.origin(), typ: ev.event.Type,
+		borrowed: true, content: unsafe.String(unsafe.SliceData(content), len(content)),
+	}
 }
 
 func (ev *applied) origin() origin {
-	return origin{seq: ev.version.Seq, version: ev.key.Data.version + 1, time: ev.version.Time, recorded: ev.recorded}
+	return origin{seq: ev.version.Seq, version: ev.number, time: ev.version.Time, recorded: ev.batch.recorded}
 }
 
 // mergeNext folds one event into the merged state, in whatever order it comes.
@@ -266,23 +319,6 @@ func (db *DB) current(s *stream, k *key) (state, error) {
 		return r.state, nil
 	}
 	return db.writer.stateAt(latest, latestSeq)
-}
-
-// trim cuts the records that nobody can ask the chain for, those behind the first
-// that is visible, and says how many bytes they were.
-func (db *DB) trim(r *overlaid) (bytes int64) {
-	visible := db.visible.Load()
-	for p := r; p != nil; p = p.prev.Load() {
-		if p.last > visible {
-			continue
-		}
-		for q := p.prev.Load(); q != nil; q = q.prev.Load() {
-			bytes += q.bytes
-			p.prev.Store(nil)
-		}
-		break
-	}
-	return bytes
 }
 
 // alike reports whether a stream of only changes has nothing to learn from the
@@ -352,7 +388,7 @@ func (m *merged) repeats(fields Fields) bool {
 func (db *DB) callRepeats(ev *applied, fs Fields) bool {
 	f := folder{s: ev.stream, live: true, fields: fs}
 	e := *ev.event
-	e.Time, e.Recorded = instant(ev.version.Time), instant(ev.recorded)
-	e.Seq, e.Version = ev.version.Seq, ev.key.Data.version+1
+	e.Time, e.Recorded = instant(ev.version.Time), instant(ev.batch.recorded)
+	e.Seq, e.Version = ev.version.Seq, ev.number
 	return f.call(e) == nil && f.live && f.fields.Equal(fs)
 }

@@ -166,12 +166,14 @@ func (db *DB) writeStates(ctx context.Context, position uint64, lists [][]*key) 
 
 // putNewest puts the newest visible records of keys, which are durable by the end.
 func (db *DB) putNewest(ctx context.Context, s *stream, keys []*key, put func(*stream, string, *record) error, written []dirtyKey) ([]dirtyKey, error) {
+	var x record
 	for _, k := range keys {
 		r, _, _ := db.overlay(k, db.visible.Load())
 		if r == nil || r.due {
 			continue
 		}
-		if err := put(s, k.Name, &r.record); err != nil {
+		x = r.record()
+		if err := put(s, k.Name, &x); err != nil {
 			return written, err
 		}
 		written = append(written, dirtyKey{k, r})
@@ -204,9 +206,7 @@ func (db *DB) settle(lists [][]*key, written []dirtyKey) {
 		if !w.key.Data.newest.CompareAndSwap(w.record, nil) {
 			continue
 		}
-		for r := w.record; r != nil; r = r.prev.Load() {
-			db.memory.dirty.Add(-r.bytes)
-		}
+		db.memory.dirty.Add(-w.record.size() - w.record.cut())
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -337,7 +337,8 @@ func (db *DB) fillOne(s *stream, k *key, due *overlaid) {
 		}
 	}
 	st, err := t.stateAt(latest, latestSeq)
-	r := overlay(record{head: k.Data.head, state: st, unknown: err != nil})
-	db.memory.dirty.Add(r.bytes - due.bytes)
+	r := &overlaid{}
+	r.set(&record{head: k.Data.head, state: st, unknown: err != nil})
+	db.memory.dirty.Add(r.size() - due.size())
 	k.Data.newest.Store(r)
 }

@@ -19,6 +19,10 @@ import (
 // and wait; when the leader is done it hands the lead to one of them. So alone, a
 // writer does everything on its own goroutine and waits for nobody.
 //
+// A large batch that finds nobody leading is written while its events are applied:
+// the frame is complete before the first of them is, and applying a thousand takes as
+// long as a sync. Nobody can join such a group; who comes waits for the next.
+//
 // Before it takes the group, a leader in company yields the processor: appenders
 // that the last group has just woken are ready to run and come along. Without it, a
 // sync of 30 µs carried the four events that one of two processors could prepare
@@ -42,6 +46,9 @@ type group struct {
 	size   int64
 	frames [][]byte // the last may still be growing
 	last   uint64   // the last position once the group is written
+	made   []*overlaid
+
+	written chan error // what writing it came to, if it was started
 
 	waiting bool
 	lead    chan struct{} // hands one of the waiting the lead
@@ -66,13 +73,14 @@ func frameBuffer(size int) []byte {
 	return make([]byte, 0, size)
 }
 
-// recycle gives up the group's frames. Nobody reads them any more: what is asked
-// for is in the file.
-func (g *group) recycle() {
+// recycle gives up the group's memory. Nobody reads its frames any more: what is
+// asked for is in the file. mu is held.
+func (db *DB) recycle(g *group) {
 	for i := range g.frames {
 		frameBuffers.Put(&g.frames[i])
 	}
-	g.frames = nil
+	clear(g.made)
+	db.made, g.made, g.frames = g.made[:0], nil, nil
 }
 
 // commit makes a checked batch part of the log and waits until that is known.
@@ -94,9 +102,13 @@ func (db *DB) commit(ctx context.Context, b *batch) (Receipt, error) {
 		db.mu.Unlock()
 		return r, err
 	}
+	wait := db.await
+	if b.leads {
+		wait = db.awaitStarted
+	}
 	// A repeat waits until what it repeats is durable, and a batch without
 	// events until what it was checked against is.
-	if synced := db.await(g); synced != nil {
+	if synced := wait(g); synced != nil {
 		return Receipt{}, synced
 	}
 	return r, err
@@ -116,7 +128,8 @@ func (db *DB) writable(ctx context.Context) error {
 // group is the open group, begun if there is none. mu is held.
 func (db *DB) group() *group {
 	if db.open == nil {
-		db.open = &group{log: db.log, offset: db.end(), last: db.last}
+		db.open = &group{log: db.log, offset: db.end(), last: db.last, made: db.made}
+		db.made = nil
 	}
 	return db.open
 }
@@ -190,22 +203,57 @@ func (db *DB) gather() {
 // and holds mu, which is let go during the writing.
 func (db *DB) leadOpen() {
 	db.gather()
+	g := db.take()
+	err := db.poisoned
+	if err == nil {
+		db.mu.Unlock()
+		err = db.write(g)
+		db.mu.Lock()
+	}
+	db.conclude(g, err)
+}
+
+// take closes the open group, which is to be written next.
+func (db *DB) take() *group {
 	g := db.open
 	db.open, db.syncing = nil, g
 	db.company = len(g.frames) > 1
-	if g.err = db.poisoned; g.err == nil {
-		db.mu.Unlock()
-		err := db.write(g)
-		db.mu.Lock()
-		if err != nil {
-			db.poison(err)
-			g.err = db.poisoned
-		} else {
-			db.publish(g)
-		}
+	return g
+}
+
+// start takes the lead for the group of b, with whatever is in it, and has it
+// written while mu is held on. The processor is given to the goroutine that does:
+// it needs it for a moment, and the other one may be busy.
+func (db *DB) start(b *batch) {
+	db.leading, b.leads = true, true
+	g := db.take()
+	g.written = make(chan error, 1)
+	go func() { g.written <- db.write(g) }()
+	runtime.Gosched()
+}
+
+// awaitStarted waits until a group that was started is written, and hands the lead
+// on. It lets mu go, which is held.
+func (db *DB) awaitStarted(g *group) error {
+	db.mu.Unlock()
+	err := <-g.written
+	db.mu.Lock()
+	db.conclude(g, err)
+	db.mu.Unlock()
+	return g.err
+}
+
+// conclude makes a written group visible, or its error known, and hands the lead
+// on. mu is held.
+func (db *DB) conclude(g *group, err error) {
+	if err != nil {
+		db.poison(err)
+		g.err = db.poisoned
+	} else {
+		db.publish(g)
 	}
 	db.syncing = nil
-	g.recycle()
+	db.recycle(g)
 	if next := db.open; next != nil && next.waiting {
 		next.lead <- struct{}{}
 	} else {
@@ -251,6 +299,7 @@ func (db *DB) publish(g *group) {
 		db.stats.syncs++
 	}
 	db.visible.Store(g.last)
+	db.cutOverlay(g.made)
 	db.stats.groups++
 	db.news.Ring()
 	if db.memory.dirty.Load() > db.bound()/2 || db.memory.held() > db.bound() {

@@ -49,9 +49,11 @@ type DB struct {
 	recorded   int64     // the last commit time given
 	synced     int64     // the offset in log known to be synced
 	poisoned   error
-	scratch    []byte // the leader's
-	writer     trail  // of the key at hand
-	generation uint32 // of the dirty lists; from 1
+	scratch    []byte      // the leader's
+	placed     []placed    // the events of the batch at hand
+	made       []*overlaid // memory for the next group's
+	writer     trail       // of the key at hand
+	generation uint32      // of the dirty lists; from 1
 	stats      counters
 
 	// The background; see upkeep.go.

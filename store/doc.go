@@ -37,8 +37,8 @@
 //
 // Where the latest state lives. Answering it from the log alone costs a read of a
 // row for each key and ties the present to the whole history; writing bbolt in the
-// append's path runs at the speed of its commits (BenchmarkIngest has both). The
-// overlay keeps both apart: a checkpoint takes many changes of a key as one.
+// append's path runs at the speed of its commits (go run ./bench ingest has both).
+// The overlay keeps both apart: a checkpoint takes many changes of a key as one.
 //
 // What the index holds. A memtable a log file, as LSM trees have it, costs each
 // append a second look-up of its key and loses what the engine knows of keys when the
@@ -59,6 +59,16 @@
 // for each; keeping a stamp with each field makes a late event as cheap as any
 // other, so that is what the state keeps. A Go function has no such form: a late
 // event folds its key anew, from a checkpoint on.
+//
+// How many events are computed with. A cursor that gives them in the order of positions
+// or of keys has to merge files row by row; a sum does not care, so a scan gives the
+// order up, and with it all work a row. Batches full of rows wanted, copied together
+// out of many blocks, are pleasant to compute with and copy what is mostly all of a
+// block; a selection beside whole columns copies nothing, and where few rows of a block
+// are wanted only their spans are decoded. Aggregates pushed into the files would
+// answer pages of one group from their statistics, in a second place that knows what a
+// sum is: batches hand the statistics on instead. eventscan.go has it, columns.go its
+// ordered kin, the history of one key.
 //
 // Where event IDs are found. A bucket in bbolt makes every checkpoint rewrite pages
 // all over the file, since IDs are random. Log files have them in memory, sealed

@@ -269,7 +269,7 @@ func appendPlain(t *testing.T, db *DB, n int) {
 	for n > 0 {
 		var b Batch
 		for i := range min(n, 2000) {
-			b.Events = append(b.Events, Event{Stream: "plain", Key: fmt.Sprint("k", i%97), Type: []string{"made", "moved", "rare"}[i*i%7%3], Fields: Fields{Int64("i", int64(i))}})
+			b.Events = append(b.Events, Event{Stream: "plain", Key: fmt.Sprint("k", i%97), Type: []string{"made", "moved", "rare"}[i*i%7%3], Fields: Fields{Int64("i", int64(i)), Float64("f", float64(i%1000)/8)}})
 		}
 		if _, err := db.Append(bg, b); err != nil {
 			t.Fatal(err)

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
 	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 )
@@ -30,16 +28,6 @@ import (
 // second one each processor takes the next few blocks until there are none left:
 // tests what is left of the predicate, leaves out what the moment does not see or
 // what is retracted, and hands the batch on.
-//
-// Designs considered. A cursor that gives rows in the order of positions, or of keys,
-// has to merge files row by row; a sum does not care, so the order is given up, and
-// with it all work a row. A batch that is full of rows wanted, those of many blocks
-// copied together, is pleasant to compute with, but copies what is mostly all of a
-// block; a selection beside whole columns copies nothing, and where few rows of a
-// block are wanted only their spans are decoded. Aggregates pushed into the files
-// would answer more from statistics than the few pages that a group has to itself,
-// at the price of a second place that knows what a sum is: batches hand on the
-// statistics instead.
 
 // EventScan says which events a scan is about, and what of them.
 type EventScan struct {
@@ -131,7 +119,6 @@ type eventScan struct {
 
 	sources []*scanSource
 	parts   []blockPart
-	mu      sync.Mutex // of stats
 	stats   ScanStats
 }
 
@@ -142,7 +129,8 @@ type scanSource struct {
 	log         *logFile
 	last        uint64 // of the log, the last position wanted
 	rows        segment.LoadedRows
-	gone        map[uint64]bool // positions in rows that are retracted
+	row         segment.SealedRow // the one that is being loaded
+	gone        map[uint64]bool   // positions in rows that are retracted
 	retractions []scanRetraction
 	stats       index.SelectStats
 }
@@ -172,7 +160,7 @@ func (e *eventScan) run(ctx context.Context) error {
 		}
 	}
 	e.open()
-	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(e.sources[i]) })
+	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(ctx, e.sources[i]) })
 	if err != nil {
 		return err
 	}
@@ -253,9 +241,9 @@ func (e *eventScan) open() {
 }
 
 // prepare finds out which rows of a source may be wanted.
-func (e *eventScan) prepare(c *scanSource) error {
+func (e *eventScan) prepare(ctx context.Context, c *scanSource) error {
 	if c.sealed == nil {
-		return e.load(c)
+		return e.load(ctx, c)
 	}
 	where := index.And{oneOf(segment.ColumnStream, []string{e.s.Name})}
 	if r := &e.q.Range; r.Prefix != "" {
@@ -280,11 +268,9 @@ func (e *eventScan) prepare(c *scanSource) error {
 	}
 	c.stats = found.Stats
 	if e.q.Keys != nil {
-		rows, err := c.sealed.Keys(e.s.number, e.q.Keys)
-		if err != nil {
+		if err := found.Within(e.s.number, e.q.Keys); err != nil {
 			return err
 		}
-		found.Within(rows)
 	}
 	c.scan = found.Scan(e.q.Columns)
 	c.scan.MaxSeq, c.scan.MaxTime = e.view.seq, e.view.time
@@ -325,11 +311,14 @@ func (e *eventScan) sealedRetractions(c *scanSource) error {
 }
 
 // load reads a log file.
-func (e *eventScan) load(c *scanSource) error {
+func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 	c.rows.Names = e.q.Columns
 	r := c.log.Frames(segment.LogHead, c.log.end.Load())
 	for {
 		frame, err := nextEvents(r)
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return err
 		}
@@ -356,18 +345,15 @@ func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) erro
 	if t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
 		return nil
 	}
-	own, err := segment.ParseRow(string([]byte(row.body)))
-	if err != nil {
-		return err
-	}
-	r := segment.SealedRow{Row: own, Seq: row.seq, Time: t, Recorded: f.Recorded}
+	r := &c.row
+	*r = segment.SealedRow{Row: row.Row, Seq: row.seq, Time: t, Recorded: f.Recorded}
 	if e.q.Where != nil {
 		is, err := r.Passes(e.q.Where, e.s.Name)
 		if !is || err != nil {
 			return err
 		}
 	}
-	return c.rows.Add(&r)
+	return c.rows.Add(r)
 }
 
 // retract finds the rows of retracted events. The newest retraction is looked at
@@ -392,17 +378,15 @@ func (e *eventScan) retract() error {
 			c.gone = gone
 			continue
 		}
-		var err error
-		if c.scan.Without, err = c.without(e.s, byKey); err != nil {
+		if err := c.leaveOut(e.s, byKey); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// without is the rows of a sealed file that are at those positions of those keys.
-func (c *scanSource) without(s *stream, byKey map[string][]uint64) (*roaring.Bitmap, error) {
-	var rows *roaring.Bitmap
+// leaveOut leaves out of a sealed file the rows at those positions of those keys.
+func (c *scanSource) leaveOut(s *stream, byKey map[string][]uint64) error {
 	info := c.sealed.Info()
 	for key, targets := range byKey {
 		inside := slices.DeleteFunc(slices.Clone(targets), func(seq uint64) bool { return seq < info.First || seq > info.Last })
@@ -411,20 +395,17 @@ func (c *scanSource) without(s *stream, byKey map[string][]uint64) (*roaring.Bit
 		}
 		k, ok, err := c.sealed.Key(s.number, key, segment.Hash(s.number, key))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !ok {
 			continue
 		}
-		if rows == nil {
-			rows = roaring.New()
-		}
 		slices.Sort(inside)
-		if err := c.sealed.FindSeqs(&k, inside, rows); err != nil {
-			return nil, err
+		if err := c.scan.LeaveOut(&k, inside); err != nil {
+			return err
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 // cut makes parts of the sources.

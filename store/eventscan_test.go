@@ -340,6 +340,9 @@ func TestView_ScanEventsOfBlocks(t *testing.T) {
 			nil,
 			index.Eq{Column: segment.ColumnType, Value: index.StringOf("rare")},
 			index.Range{Column: "i", Lo: index.Bound{Value: index.Int64Of(1990)}},
+			index.Not{Of: index.Range{Column: "i", Lo: index.Bound{Value: index.Int64Of(100), Open: true}, Hi: index.Bound{Value: index.Int64Of(1500)}}},
+			index.Range{Column: "f", Hi: index.Bound{Value: index.Float64Of(40), Open: true}},
+			index.Range{Column: segment.ColumnVersion, Lo: index.Bound{Value: index.Int64Of(7)}, Hi: index.Bound{Value: index.Int64Of(9)}},
 			index.Range{Column: segment.ColumnSeq, Lo: index.Bound{Value: index.Int64Of(29_000)}},
 			index.Prefix{Column: segment.ColumnKey, Prefix: "k5"},
 		} {

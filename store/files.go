@@ -26,6 +26,7 @@ type files struct {
 	sealed  []*segment.Sealed // oldest first
 	through uint64            // the last position in them
 	logs    []*logFile        // oldest first
+	retract bool              // a sealed file has a retraction
 
 	// users counts the pins, one more while these are the current files and
 	// one while those before are in use.
@@ -39,6 +40,9 @@ func newFiles(sealed []*segment.Sealed, logs []*logFile) *files {
 	f.users.Store(1)
 	if n := len(sealed); n > 0 {
 		f.through = sealed[n-1].Info().Last
+	}
+	for _, s := range sealed {
+		f.retract = f.retract || s.Info().Retractions > 0
 	}
 	return f
 }

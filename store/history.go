@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/annalsdb/annals/segment"
@@ -36,14 +37,8 @@ func (v *View) History(stream, key string) iter.Seq2[Transition, error] {
 			err = s.needFold()
 		}
 		w := walker{view: v, s: s, name: key, fold: folder{s: s}}
-		n := historyFirst
-		for more := true; more && err == nil; n = min(2*n, historyAtOnce) {
-			more, err = w.some(n)
-			for i := range w.made {
-				if !yield(w.made[i], nil) {
-					return
-				}
-			}
+		if err == nil {
+			err = w.all(func(t *Transition) bool { return yield(*t, nil) })
 		}
 		if err != nil {
 			yield(Transition{}, fmt.Errorf("history of key %q of stream %q: %w", key, stream, err))
@@ -71,50 +66,113 @@ func (v *View) versions(t *trail, from stamp, n int) (all []version, err error) 
 	return all[:min(n, len(all))], nil
 }
 
-// walker folds a key's events one by one.
+// walker reads a key's events and folds them one by one. What reads, and what folds,
+// may be at work at the same time: rows, files and at are of the one, the rest of the
+// other, but gone, which is found before the first event is.
 type walker struct {
-	view *View
-	s    *stream
-	name string
-	gone retracted
-	fold folder
-	now  *State
-	at   stamp // of the last event
-	made []Transition
+	view  *View
+	s     *stream
+	name  string
+	gone  retracted
+	fold  folder
+	now   *State
+	at    stamp // of the last event
+	steps []Transition
 
 	files  *files // that are read
 	rows   rowReaders
 	states []State // memory for the next ones
 }
 
-// some makes the next transitions, up to n; more is false when there are no others.
-func (w *walker) some(n int) (more bool, err error) {
-	w.made = w.made[:0]
+// walked is some events of a key, in order.
+type walked struct {
+	versions []version
+	rows     []segment.Row
+	more     bool // there may be others behind them
+}
+
+// all yields every transition. Once the history is known to be long, the next events
+// are read while those before are folded and the caller has them.
+func (w *walker) all(yield func(*Transition) bool) error {
+	var now, next walked
+	n := historyFirst
+	err := w.read(&now, n)
+	for err == nil {
+		var failed error
+		var ahead sync.WaitGroup
+		n = min(2*n, historyAtOnce)
+		if now.more && n == historyAtOnce {
+			ahead.Go(func() { failed = w.read(&next, n) })
+		} else if next.versions = nil; now.more {
+			failed = w.read(&next, n)
+		}
+		err = w.made(&now)
+		for i := range w.steps {
+			if !yield(&w.steps[i]) {
+				ahead.Wait()
+				return nil
+			}
+		}
+		if ahead.Wait(); !now.more {
+			return err
+		}
+		if err == nil {
+			err = failed
+		}
+		now, next = next, now
+	}
+	return err
+}
+
+// read reads the next events, up to n, into c.
+func (w *walker) read(c *walked, n int) error {
 	f, err := w.view.db.pin()
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer f.unpin()
 	var t trail
 	w.follow(&t, f)
 	if w.at == beginning {
 		if w.gone, err = t.retracted(w.view.seq); err != nil {
-			return false, err
+			return err
 		}
 	}
-	all, err := w.view.versions(&t, w.at, n)
-	if err != nil {
-		return false, err
+	if c.versions, err = w.view.versions(&t, w.at, n); err != nil {
+		return err
 	}
-	for i := range all {
-		transition, err := w.step(&t, &all[i])
+	c.rows, c.more = c.rows[:0], len(c.versions) == n
+	for i := range c.versions {
+		row, err := w.rows.read(&t, &c.versions[i])
 		if err != nil {
-			return false, err
+			return err
 		}
-		w.made = append(w.made, transition)
-		w.at = w.s.stamp(all[i].Time, all[i].Seq)
+		c.rows = append(c.rows, row)
 	}
-	return len(all) == n, nil
+	if last := len(c.versions) - 1; last >= 0 {
+		w.at = w.s.stamp(c.versions[last].Time, c.versions[last].Seq)
+	}
+	return nil
+}
+
+// made makes the transitions of events that were read, as far as it can.
+func (w *walker) made(c *walked) error {
+	w.steps = w.steps[:0]
+	f, err := w.view.db.pin()
+	if err != nil {
+		return err
+	}
+	defer f.unpin()
+	var t trail
+	t.follow(w.view.db, f, w.s, w.name, w.s.live.Get(w.name))
+	for i := range c.versions {
+		step, err := w.step(&t, &c.versions[i], &c.rows[i])
+		if err != nil {
+			return err
+		}
+		w.steps = append(w.steps, step)
+	}
+	return nil
 }
 
 func (w *walker) follow(t *trail, f *files) {
@@ -124,18 +182,14 @@ func (w *walker) follow(t *trail, f *files) {
 	}
 }
 
-// step is the transition that the event at v makes.
-func (w *walker) step(t *trail, v *version) (Transition, error) {
-	row, err := w.rows.read(t, v)
-	if err != nil {
-		return Transition{}, err
-	}
-	step := Transition{Old: w.now, RetractedBy: w.gone[v.Seq]}
-	if step.Event, err = eventOf(w.s, &row, v.Seq, v.Time+row.Lag); err != nil {
+// step is the transition that the event at v, which row holds, makes.
+func (w *walker) step(t *trail, v *version, row *segment.Row) (step Transition, err error) {
+	step = Transition{Old: w.now, RetractedBy: w.gone[v.Seq]}
+	if step.Event, err = eventOf(w.s, row, v.Seq, v.Time+row.Lag); err != nil {
 		return Transition{}, err
 	}
 	if row.Kind <= Delete && step.RetractedBy == 0 {
-		if err := w.advance(t, &row, v); err != nil {
+		if err := w.advance(t, row, v); err != nil {
 			return Transition{}, err
 		}
 	}
@@ -236,7 +290,11 @@ func (v *View) periods(s *stream, key string) (all []Period, err error) {
 	for i := range steps {
 		c := &steps[i]
 		if s.Order == ByTime {
-			if _, err := w.step(&t, c); err != nil {
+			row, err := w.rows.read(&t, c)
+			if err == nil {
+				_, err = w.step(&t, c, &row)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

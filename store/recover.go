@@ -347,7 +347,7 @@ func (db *DB) replayRow(log *logFile, s *stream, f *segment.Frame, row *frameRow
 		return nil
 	}
 	if due := k.Data.newest.Load(); due != nil {
-		due.last = v.Seq
+		due.head.last = v.Seq
 		return nil
 	}
 	db.due(s, k)

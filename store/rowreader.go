@@ -11,7 +11,7 @@ import (
 // of its own, which keeps one block: in the order of versions rows of a class rise.
 type rowReaders struct {
 	all  []rowReader
-	keep segment.Keeper
+	keep segment.RowReader
 }
 
 type rowReader struct {

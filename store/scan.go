@@ -3,9 +3,7 @@ package store
 import (
 	"fmt"
 	"iter"
-	"runtime"
 	"strings"
-	"sync"
 )
 
 // Range is a range of keys in byte order: those with the prefix, from From on and
@@ -15,18 +13,11 @@ type Range struct {
 	Reverse          bool // descending
 }
 
-// Keys are gone through some at a time, with the files pinned, and bbolt in one
-// transaction: nothing is held while the caller has its turn. A scan begins with
-// few, for a caller who wants no more, and goes on with more, which all processors
-// work on.
-const (
-	scanKeys     = 128
-	scanKeysMost = 1024
-	scanPart     = 64 // keys for which another processor is worth its while
-)
-
 // Scan is the states of the keys in the range that have one, in key order. Each
-// costs about what [View.Get] does, the latest ones less.
+// costs about what [View.Get] does, the latest ones less, and all processors share
+// the work: they read some hundred states ahead of the caller. The memory of the
+// fields and texts of some states that follow each other is one: a state that is
+// kept keeps a few KiB.
 func (v *View) Scan(stream string, r Range) iter.Seq2[State, error] {
 	return func(yield func(State, error) bool) {
 		s, err := v.stream(stream)
@@ -34,26 +25,18 @@ func (v *View) Scan(stream string, r Range) iter.Seq2[State, error] {
 			yield(State{}, fmt.Errorf("scan: %w", err))
 			return
 		}
-		w := keysWalk{db: v.db, s: s, n: scanKeys, reverse: r.Reverse, from: r.start()}
-		var states []State
-		for more := true; more; {
-			over := false
-			more, err = w.some(func(f *files, keys []found) (err error) {
-				keys, over = r.of(keys)
-				states, err = v.states(f, s, keys, states[:0])
-				return err
-			})
-			w.n = min(2*w.n, scanKeysMost)
-			for i := range states {
-				if !yield(states[i], nil) {
+		c := newScan(v, s, r)
+		defer c.stop()
+		for leg := c.first(); leg != nil; leg = c.next(leg) {
+			for i := range leg.states {
+				if !yield(leg.states[i], nil) {
 					return
 				}
 			}
-			if err != nil {
-				yield(State{}, fmt.Errorf("scan stream %q: %w", stream, err))
+			if leg.err != nil {
+				yield(State{}, fmt.Errorf("scan stream %q: %w", stream, leg.err))
 				return
 			}
-			more = more && !over
 		}
 	}
 }
@@ -92,41 +75,19 @@ func (r *Range) past(name string) bool {
 	return r.To != "" && name >= r.To || name > r.Prefix && !strings.HasPrefix(name, r.Prefix)
 }
 
-// states appends the states of keys that have one. The processors share the work.
+// states appends the states of keys that have one.
 func (v *View) states(f *files, s *stream, keys []found, to []State) ([]State, error) {
-	parts := min(runtime.GOMAXPROCS(0), len(keys)/scanPart)
-	if parts < 2 {
-		return v.someStates(f, s, keys, to)
-	}
-	found, errs := make([][]State, parts), make([]error, parts)
-	var others sync.WaitGroup
-	for i := range parts {
-		share := keys[i*len(keys)/parts : (i+1)*len(keys)/parts]
-		if i == parts-1 {
-			found[i], errs[i] = v.someStates(f, s, share, make([]State, 0, len(share)))
-			continue
-		}
-		others.Go(func() { found[i], errs[i] = v.someStates(f, s, share, make([]State, 0, len(share))) })
-	}
-	others.Wait()
-	for i := range found {
-		if to = append(to, found[i]...); errs[i] != nil {
-			return to, errs[i]
-		}
-	}
-	return to, nil
-}
-
-func (v *View) someStates(f *files, s *stream, keys []found, to []State) ([]State, error) {
-	records := make([]record, len(keys))
+	var records []record
 	if v.time == latest {
 		records = v.db.newestOf(s, keys, v.seq)
 	}
 	var t trail
 	for i := range keys {
-		r := &records[i]
-		st, err := r.state, error(nil)
-		if r.last == 0 || !v.sees(r) {
+		var st state
+		var err error
+		if records != nil && records[i].last != 0 && v.sees(&records[i]) {
+			st = records[i].state
+		} else {
 			t.followFound(v.db, f, s, &keys[i])
 			st, err = t.stateAt(v.time, v.seq)
 		}
@@ -165,7 +126,7 @@ func (db *DB) newestOf(s *stream, keys []found, seq uint64) []record {
 			reached[i] = 0
 		}
 		if r != nil {
-			records[i] = r.record
+			records[i] = r.record()
 		}
 	}
 	db.states.fill(s, names, reached, records)

@@ -59,12 +59,13 @@ type origin struct {
 // state is the fold of a key's events at some moment. content is encoded: under
 // Merge a [merged], else fields. One read from a sealed file has fields instead.
 type state struct {
-	live    bool // there is one
-	decoded bool // content is in fields
-	from    origin
-	typ     string
-	content string
-	fields  Fields
+	live     bool // there is one
+	decoded  bool // content is in fields
+	borrowed bool // content is in memory that is used again; see DB.keepStates
+	from     origin
+	typ      string
+	content  string
+	fields   Fields
 }
 
 // take makes the content of row that of the state.
@@ -100,23 +101,70 @@ type record struct {
 	unknown bool // the state could not be computed: it is asked of the log
 }
 
-// overlaid is a record in the overlay. It is immutable but for prev, which leads
-// to the one before as long as that one may be asked for. What the next append to
-// the key looks at comes first, within a cache line.
+// overlaid is a record in the overlay. prev leads to the one before until the batch
+// of this one is visible. That batch may have several events of the key, which
+// make one record: it is written to until the batch is visible, and so nobody reads
+// it before but for prev and batch. After that it is immutable.
+//
+// There may be one for each key, so it is small: 96 bytes and the content. Mostly
+// the last event of a key is the change that its state is from, which then says all
+// that its head does.
 type overlaid struct {
-	prev  atomic.Pointer[overlaid]
-	bytes int64 // about what it takes of memory
-	due   bool  // head and state are not known yet: only its position is
-	record
+	prev                    atomic.Pointer[overlaid]
+	batch                   uint64 // the first position of its batch, 0 if it was made of events that are visible
+	head                    *head  // nil: that of the origin
+	live, borrowed, unknown bool   // as in state and record
+	due                     bool   // not even the head is known: only its last position
+	from                    origin
+	typ, content            string
 }
 
-// overlay makes an overlaid of r.
-func overlay(r record) *overlaid {
-	return &overlaid{record: r, bytes: overlaidBytes + int64(len(r.typ)+len(r.content))}
+// set makes r hold x.
+func (r *overlaid) set(x *record) {
+	r.live, r.borrowed, r.unknown = x.live, x.borrowed, x.unknown
+	r.from, r.typ, r.content = x.from, x.typ, x.encoded()
+	if r.head = nil; x.head != x.from.head() {
+		r.head = &head{}
+		*r.head = x.head
+	}
 }
 
-// overlaidBytes is the size of an overlaid, and what its content is rounded up by.
-const overlaidBytes = 208
+// record is what r holds.
+func (r *overlaid) record() record {
+	x := record{unknown: r.unknown, state: state{live: r.live, from: r.from, typ: r.typ, content: r.content, borrowed: r.borrowed}}
+	if x.head = r.from.head(); r.head != nil {
+		x.head = *r.head
+	}
+	return x
+}
+
+// head is that of a key whose last event is the change that its state is from.
+func (o *origin) head() head {
+	return head{last: o.seq, version: o.version, seen: o.time, order: stamp{o.time, o.seq}}
+}
+
+// last is the last position of the key.
+func (r *overlaid) last() uint64 {
+	if r.head != nil {
+		return r.head.last
+	}
+	return r.from.seq
+}
+
+// size is about what r takes of memory.
+func (r *overlaid) size() int64 {
+	n := overlaidBytes + int64(len(r.typ)+len(r.content))
+	if r.head != nil {
+		n += headBytes
+	}
+	return n
+}
+
+// The size of an overlaid and what its content is rounded up by, and of a head.
+const (
+	overlaidBytes = 120
+	headBytes     = 48
+)
 
 // keyState is what the engine keeps with a key of the live index. reached is the
 // position of its last event, which a record in bbolt must reach to be the latest;
@@ -127,6 +175,7 @@ type keyState struct {
 	newest  atomic.Pointer[overlaid]
 	head
 	partial bool   // of head only last and version are known
+	ahead   uint32 // events that have a row and are still to be applied
 	dirty   uint32 // the generation in which the key was put on the dirty list
 }
 

@@ -21,12 +21,13 @@ type trail struct {
 	files *files
 	s     *stream
 	name  string
-	hash  uint64
-	k     *key // nil: nothing of it is in the live index
+	hash  uint64 // see [segment.Hash]
+	k     *key   // nil: nothing of it is in the live index
 
 	parts []part // what the files asked so far have
 	whole bool   // all were asked
 	space [4]part
+	rows  segment.RowReader
 }
 
 // part is what a sealed file has of a key; none of its counts is set if it has
@@ -52,6 +53,7 @@ func (v *version) isDelete() bool { return isDelete(v.Version) }
 func (t *trail) follow(db *DB, f *files, s *stream, name string, k *key) {
 	t.db, t.files, t.s, t.name, t.k = db, f, s, name, k
 	t.parts, t.whole = t.space[:0], false
+	t.rows = segment.RowReader{} // so that who asks for one key alone shares its memory with none
 	t.hash = segment.Hash(s.number, name)
 }
 
@@ -101,7 +103,7 @@ func (t *trail) part(i int) (*part, error) {
 // partBefore is the part of the i-th sealed file if that may have an event whose
 // time is at most at.
 func (t *trail) partBefore(i int, in *segment.SealedStream, at int64) (*part, error) {
-	if !t.whole && at < in.Settled {
+	if at < in.Settled {
 		if may, err := t.files.sealed[i].MayHaveBefore(in, t.hash, at); !may {
 			return nil, err
 		}
@@ -177,12 +179,15 @@ func (t *trail) last(c class, at int64, seq uint64, keep func(index.Version) boo
 		}
 	}
 	for i := len(t.files.sealed) - 1; i >= 0; i-- {
-		f := t.files.sealed[i]
-		in := t.s.in(f)
-		switch {
-		case ok && arrival:
+		if ok && arrival {
 			return best, ok, nil
-		case in == nil, f.Info().First > seq, in.MinTime > at, ok && in.MaxTime < best.Time:
+		}
+		f := t.files.sealed[i]
+		if info := f.Info(); info.First > seq || info.MinTime > at || ok && info.MaxTime < best.Time {
+			continue
+		}
+		in := t.s.in(f)
+		if in == nil || in.MinTime > at || ok && in.MaxTime < best.Time {
 			continue
 		}
 		p, err := t.partBefore(i, in, at)
@@ -206,23 +211,41 @@ func (t *trail) last(c class, at int64, seq uint64, keep func(index.Version) boo
 // lastIn is last within one part.
 func (t *trail) lastIn(p *part, c class, at int64, seq uint64, keep func(index.Version) bool) (version, bool, error) {
 	k := p.rows(c)
-	n := k.Changes
-	var err error
-	switch {
-	case n == 0:
-		return version{}, false, nil
-	case t.s.Order == ByArrival:
-		if seq < p.Last {
-			n, err = p.file.SearchSeq(k, seq)
-		}
-	case at != latest:
-		n, err = p.file.Search(k, at)
-	}
-	if err != nil {
+	st, n, err := t.stampIn(p, k, at, seq)
+	if n == 0 || err != nil {
 		return version{}, false, err
 	}
+	v := p.version(&st, k.Row+uint64(n-1))
+	if v.Seq <= seq && v.Time <= at && (keep == nil || keep(v.Version)) {
+		return v, true, nil
+	}
+	return p.lastOf(k, n-1, at, seq, keep)
+}
+
+// stampIn is the number of k's rows that are in the stream's order at or before the
+// moment, and the stamp of the last one.
+func (t *trail) stampIn(p *part, k *segment.Keyed, at int64, seq uint64) (st segment.Stamp, n int, err error) {
+	n = k.Changes
+	switch {
+	case n == 0:
+		return st, 0, nil
+	case t.s.Order == ByTime && at != latest:
+		return p.file.Last(k, at)
+	case t.s.Order == ByArrival && seq < p.Last:
+		n, err = p.file.SearchSeq(k, seq)
+	}
+	if n == 0 || err != nil {
+		return st, 0, err
+	}
+	st, err = p.file.Stamp(k.Row + uint64(n-1))
+	return st, n, err
+}
+
+// lastOf is the last of the first n rows of k with Time ≤ at and Seq ≤ seq that
+// keep accepts.
+func (p *part) lastOf(k *segment.Keyed, n int, at int64, seq uint64, keep func(index.Version) bool) (version, bool, error) {
 	var space [stampsAtOnce]segment.Stamp
-	for size := 1; n > 0; size = min(4*size, stampsAtOnce) {
+	for size := 4; n > 0; size = min(4*size, stampsAtOnce) {
 		stamps := space[:min(size, n)]
 		n -= len(stamps)
 		if err := p.file.Stamps(k.Row+uint64(n), stamps); err != nil {
@@ -258,6 +281,9 @@ func (t *trail) after(c class, from stamp, n int, at int64, seq uint64) (all []v
 	q := queue{t: t, class: c, from: from, at: at, seq: seq}
 	if err := q.open(); err != nil {
 		return nil, err
+	}
+	if len(q.sources) > 0 && n <= historyAtOnce {
+		all = make([]version, 0, n)
 	}
 	for n > 0 && len(q.sources) > 0 {
 		s, bound := q.first()
@@ -395,7 +421,7 @@ func (t *trail) row(v *version) (segment.Row, error) {
 	if v.file == nil {
 		return t.db.row(t.files, v.Version)
 	}
-	row, err := v.file.Row(v.key, uint64(place(v.Place).offset()))
+	row, err := t.rows.Row(v.file, v.key, uint64(place(v.Place).offset()))
 	if err != nil {
 		return segment.Row{}, fmt.Errorf("read event %d: %w", v.Seq, err)
 	}
@@ -417,8 +443,11 @@ func (t *trail) event(v *version) (Event, error) {
 
 // retracted is what is retracted as known at seq: nil for most keys. The newest
 // retraction is looked at first, so one that is itself retracted has no effect.
-// O(retractions of the key), and free while the stream has none.
+// O(retractions of the key), and free while there are none.
 func (t *trail) retracted(seq uint64) (retracted, error) {
+	if !t.files.retract && t.runs() == nil {
+		return nil, nil
+	}
 	all, err := t.after(retractions, beginning, math.MaxInt, latest, seq)
 	if len(all) == 0 || err != nil {
 		return nil, err

@@ -14,8 +14,10 @@ import (
 // # Upkeep
 //
 // One goroutine seals log files, makes checkpoints and evicts keys, another one
-// merges sealed files, which takes longer. Both give the processor away about
-// every millisecond, so that an append or a read that is ready to run goes first.
+// merges sealed files, which takes longer. Both give the processor away every
+// tenth of a millisecond or so, so that an append or a read that is ready to run
+// waits no longer: with two processors and both at work, an append whose batch is on
+// disk finds none free.
 //
 // A log file is sealed once it is followed by another. The sealed file is written
 // beside, synced and renamed; its name says which positions it holds, so at any
@@ -70,7 +72,7 @@ func (db *DB) upkeep(timeUp bool) error {
 // errStopped ends background work when the database closes.
 var errStopped = errors.New("the database is being closed")
 
-// pace is called by background work about every millisecond.
+// pace is called by background work every tenth of a millisecond or so.
 func (db *DB) pace(int) error {
 	select {
 	case <-db.stop:

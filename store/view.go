@@ -256,7 +256,7 @@ func (db *DB) newest(t *trail, seq uint64) (record, bool, error) {
 		case !inBolt && r == nil:
 			return record{}, false, nil
 		case !inBolt:
-			return r.record, true, nil
+			return r.record(), true, nil
 		}
 		reached = at
 	}
@@ -285,7 +285,7 @@ func (db *DB) overlay(k *key, seq uint64) (r *overlaid, reached uint64, inBolt b
 	if r = k.Data.newest.Load(); r == nil {
 		return nil, reached, true
 	}
-	for r != nil && r.last > seq {
+	for r != nil && (r.batch > seq || r.last() > seq) { // in this order: see overlaid
 		r = r.prev.Load()
 	}
 	return r, reached, false

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // following is a buffer that ends a tail when enough lines have come.
@@ -39,7 +38,7 @@ func TestTail_Formats(t *testing.T) {
 		{"csv", 7, []string{"kind,id,retracts,same,fields\n", `,change,i9,,,"{""x"":9}"`}},
 		{"table", 7, []string{"seq", "x=9\n"}},
 	} {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithCancel(context.Background())
 		var errOut bytes.Buffer
 		out := &following{want: c.lines, stop: cancel}
 		status := run(ctx, []string{"tail", "db", "s", "--from", "5", "--format", c.format}, nil, out, &errOut)

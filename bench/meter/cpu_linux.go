@@ -1,13 +1,9 @@
-package bench
+package meter
 
 import (
-	"os"
 	"syscall"
 	"time"
 )
-
-// syncData is the cheapest call that makes written data durable.
-func syncData(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }
 
 // cpuTime is the processor time that the process has used.
 func cpuTime() time.Duration {

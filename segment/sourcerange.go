@@ -1,0 +1,98 @@
+package segment
+
+import (
+	"math"
+
+	"github.com/annalsdb/annals/index"
+)
+
+// ranged is compare of a range of numbers on many rows of a block in which all rows
+// have a number of the bounds' kind: it decodes the column as a whole and compares
+// numbers, without a call for each. done is false where that is not so.
+func (t *tester) ranged(p index.Range, want bool, b int, rows []uint16) (kept []uint16, done bool, err error) {
+	if len(rows) < fewRows {
+		return nil, false, nil
+	}
+	col := t.numbers(p, b)
+	if col < 0 {
+		return nil, false, nil
+	}
+	if err := t.s.part(t.d, col, b, 0, t.s.blockLen(b), &t.block); err != nil {
+		return nil, false, err
+	}
+	kept = make([]uint16, 0, len(rows))
+	if t.d.tables[rowTable].kinds[col] == floatPages {
+		lo, hi := floatBound(p.Lo, -1), floatBound(p.Hi, 1)
+		v := t.block.floats
+		for _, i := range rows {
+			if (v[i] >= lo && v[i] <= hi) == want {
+				kept = append(kept, i)
+			}
+		}
+		return kept, true, nil
+	}
+	lo, hi, none := intBounds(p)
+	v := t.block.ints
+	for _, i := range rows {
+		if (v[i] >= lo && v[i] <= hi && !none) == want {
+			kept = append(kept, i)
+		}
+	}
+	return kept, true, nil
+}
+
+// numbers is the column whose page has a number of the bounds' kind in every row of
+// the block, -1 if there is none.
+func (t *tester) numbers(p index.Range, b int) int {
+	kind := p.Lo.Value.Kind()
+	if other := p.Hi.Value.Kind(); kind == index.Null {
+		kind = other
+	} else if other != index.Null && other != kind {
+		return -1
+	}
+	if kind != index.Int64 && kind != index.Float64 && kind != index.Time || p.Column == ColumnKind {
+		return -1
+	}
+	col := t.d.column(p.Column, kind)
+	if col < 0 {
+		return -1
+	}
+	page, err := t.s.may(t.d, b, col)
+	if page == nil || err != nil || page.sparse != nil {
+		return -1
+	}
+	return col
+}
+
+// intBounds is the least and the greatest int within the bounds, and whether there
+// is none.
+func intBounds(p index.Range) (lo, hi int64, none bool) {
+	lo, hi = math.MinInt64, math.MaxInt64
+	if p.Lo.Value.Kind() != index.Null {
+		if lo = p.Lo.Value.Int64(); p.Lo.Open {
+			none = lo == math.MaxInt64
+			lo++
+		}
+	}
+	if p.Hi.Value.Kind() != index.Null {
+		if hi = p.Hi.Value.Int64(); p.Hi.Open {
+			none = none || hi == math.MinInt64
+			hi--
+		}
+	}
+	return lo, hi, none
+}
+
+// floatBound is the last float within a bound on that side: −1 below, 1 above. NaN is
+// within none, and no float within NaN.
+func floatBound(b index.Bound, side int) float64 {
+	switch {
+	case b.Value.Kind() == index.Null:
+		return math.Inf(side)
+	case b.Open && math.IsInf(b.Value.Float64(), -side):
+		return math.NaN()
+	case b.Open:
+		return math.Nextafter(b.Value.Float64(), math.Inf(-side))
+	}
+	return b.Value.Float64()
+}
