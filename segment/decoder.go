@@ -64,6 +64,15 @@ func (d *Decoder) Text() string {
 		d.fail()
 		return ""
 	}
+	return d.Bytes(int(n))
+}
+
+// Bytes reads n bytes.
+func (d *Decoder) Bytes(n int) string {
+	if n > len(d.s) {
+		d.fail()
+		return ""
+	}
 	t := d.s[:n]
 	d.s = d.s[n:]
 	return t
