@@ -178,6 +178,8 @@ var (
 func check(groups []uint32, v *Vector, placed bool) error {
 	n := v.Len()
 	switch {
+	case v.Kind > segment.JSONValue:
+		return fmt.Errorf("add %d rows of %s: %w", n, v.Kind, ErrKind)
 	case groups != nil && len(groups) != n:
 		return fmt.Errorf("add %d rows of %s: %d group ordinals", n, v.Kind, len(groups))
 	case placed && (len(v.Time) != n || len(v.Seq) != n):

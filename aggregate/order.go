@@ -9,7 +9,7 @@ import (
 
 // rank is where the values of a kind stand among those of others. Both kinds of
 // number share one.
-var rank = [...]int8{
+var rank = [256]int8{
 	segment.NullValue: 0, segment.BoolValue: 1, segment.Int64Value: 2, segment.Float64Value: 2,
 	segment.TimeValue: 3, segment.StringValue: 4, segment.BytesValue: 5, segment.JSONValue: 6,
 }

@@ -109,6 +109,7 @@ func (d *Decoder) Value() Value {
 		v.text = d.Text()
 	default:
 		d.fail()
+		return Value{}
 	}
 	return v
 }
