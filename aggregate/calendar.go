@@ -246,9 +246,6 @@ func (w Calendar) around(t int64) (start, end, next int64) {
 	i := w.index(floorDiv(seconds+offsetAt(w.zone(), seconds), secondsPerDay))
 	// Where clocks go back over a boundary, they show the end of one window
 	// again after the next one has begun.
-	for w.boundary(i) > seconds {
-		i--
-	}
 	for w.boundary(i+1) <= seconds {
 		i++
 	}

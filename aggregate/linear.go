@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"fmt"
 	"math/big"
 	"time"
 
@@ -116,6 +117,8 @@ func (l *linear) result(e *Edges) (segment.Value, error) {
 		unknown = between(e.Start, e.End) - known
 	}
 	switch {
+	case l.f.Of > Unknown:
+		return segment.Value{}, fmt.Errorf("%s: a line has no states", l.f)
 	case l.f.Of == Known:
 		return duration(known), nil
 	case l.f.Of == Unknown:

@@ -282,7 +282,11 @@ func (q *quantiles) Result(group int) (segment.Value, error) {
 	if total == 0 {
 		return segment.Value{}, nil
 	}
-	left := int64(math.Floor(float64(min(max(q.f.Q, 0), 1) * float64(total-1))))
+	share := min(q.f.Q, 1)
+	if !(share > 0) { // or NaN
+		share = 0
+	}
+	left := int64(math.Floor(share * float64(total-1)))
 	i := 0
 	for left >= all[i].n && i < len(all)-1 {
 		left -= all[i].n

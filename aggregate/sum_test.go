@@ -175,7 +175,7 @@ func TestSum_EqualsBigNumbers(t *testing.T) {
 func TestSum_WindowFillsUp(t *testing.T) {
 	// The same value so often that a window is emptied: its exponent at the top
 	// of the window, which the first value has laid far below.
-	low, high, n := math.Ldexp(1, -31), math.Ldexp(1.5, 32), 5000
+	low, high, n := math.Ldexp(1, -31), math.Ldexp(1.5, 1), 5000
 	v := make([]float64, n)
 	for i := range v {
 		v[i] = high
@@ -197,6 +197,36 @@ func TestSum_WindowFillsUp(t *testing.T) {
 		if w := &g.(*sums).floats.windows[0]; w.wide == 0 {
 			t.Error("the window was never emptied: nothing was tested")
 		}
+	}
+}
+
+func TestVariance_WindowFillsUp(t *testing.T) {
+	// As above, with squares: the greatest that the window holds, 2^24 times.
+	v := make([]float64, 1<<14)
+	for i := range v {
+		v[i] = math.Ldexp(1.75, squareReach-squareReach/2)
+	}
+	g := Variance{Population: true}.Groups(1)
+	add := func(v []float64) {
+		if err := g.Add(nil, &Vector{Kind: segment.Float64Value, Floats: v}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add([]float64{1})
+	for range 1 << 10 {
+		add(v)
+	}
+	if s := &g.(*spreads).squares[0]; s.wide == 0 {
+		t.Error("the window was never emptied: nothing was tested")
+	}
+	// One value apart from n others: its distance² × n / (n + 1)².
+	n := new(big.Rat).SetInt64(1 << 24)
+	want := new(big.Rat).SetFloat64(v[0] - 1)
+	want.Mul(want, want).Mul(want, n)
+	n.Add(n, big.NewRat(1, 1))
+	want.Quo(want, n).Quo(want, n)
+	if got, err := g.Result(0); err != nil || got.Float64() != nearest(want) {
+		t.Errorf("variance is %v %v, not %v", got, err, nearest(want))
 	}
 }
 

@@ -252,6 +252,8 @@ func TestCoarseFromFine_Cases(t *testing.T) {
 		{in(Day, 1, kathmandu), Tumbling{Size: 15 * time.Minute}, since, true},
 		{in(Day, 1, kathmandu), Tumbling{Size: 30 * time.Minute}, since, false},
 		{in(Year, 1, berlin), Tumbling{Size: time.Hour}, since, true},
+		{in(Day, 1, zone(t, "America/Goose_Bay")), Tumbling{Size: 15 * time.Minute}, since, false}, // clocks change at 00:01
+		{in(Day, 1, zone(t, "America/Goose_Bay")), Tumbling{Size: time.Minute}, since, true},
 		{in(Day, 1, berlin), Tumbling{Size: 7 * time.Hour}, since, false},
 		{in(Month, 1, nil), Tumbling{Size: 24 * time.Hour}, ever, true},
 		{Tumbling{Size: time.Hour}, Tumbling{Size: time.Minute}, ever, true},

@@ -17,7 +17,7 @@ const layers = `
 	segment   < index github.com/RoaringBitmap/roaring/v2 github.com/klauspost/compress/zstd
 	aggregate < segment
 	store     < segment index go.etcd.io/bbolt go.etcd.io/bbolt/errors
-	query     < segment index
+	query     < store aggregate segment index
 `
 
 func TestLayers(t *testing.T) {
