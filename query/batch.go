@@ -16,8 +16,6 @@ type batch struct {
 	have []bool
 	load func(slot int, c *Column) error
 
-	whole bool // it is all rows of a page, of which there are statistics
-
 	row     []Value         // for nodes that work on rows
 	slots   map[*node][]int // that a node names
 	results map[*node]*Column

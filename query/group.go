@@ -24,7 +24,6 @@ type grouper struct {
 	sel     []uint16 // with a row for each window that it is in
 	ords    []uint32
 	next    []uint32
-	times   Column
 	spans   []aggregate.Span
 }
 

@@ -131,7 +131,6 @@ type eventReader struct {
 	b     *batch
 	from  *store.EventBatch
 	order []int // by slot: column of the scan, -1 for none
-	texts map[int]string
 }
 
 func (x *executor) readEvents(ctx context.Context, reader Reader, to visit) (err error) {
@@ -148,7 +147,6 @@ func (x *executor) readEvents(ctx context.Context, reader Reader, to visit) (err
 	x.stats.Scan, err = reader.ScanEvents(ctx, q, func(worker int, b *store.EventBatch) error {
 		r := &readers[worker]
 		r.from = b
-		r.b.whole = b.Whole()
 		r.b.begin(b.Rows, b.Selected, r.load)
 		return to(worker, r.b)
 	})
@@ -441,8 +439,9 @@ func (x *executor) readChanges(ctx context.Context, reader Reader, to visit) err
 	return sink.flush()
 }
 
-// keysOf is the keys that a predicate allows: a list, nil for all, and a range.
-func keysOf(p index.Predicate) (keys []string, r store.Range) {
+// keysOf is the keys that a predicate allows: a list, nil for all, and a range that
+// has them all. rest is what the list does not say.
+func keysOf(p index.Predicate) (keys []string, r store.Range, rest index.Predicate) {
 	parts, ok := p.(index.And)
 	if !ok {
 		parts = index.And{p}
@@ -454,16 +453,14 @@ func keysOf(p index.Predicate) (keys []string, r store.Range) {
 		}
 		keys = slices.DeleteFunc(keys, func(k string) bool { return !slices.Contains(some, k) })
 	}
+	var left index.And
 	for _, part := range parts {
+		if named, ok := namedKeys(part); ok {
+			narrow(named)
+			continue
+		}
+		left = append(left, part)
 		switch part := part.(type) {
-		case index.Eq:
-			if part.Column == segment.ColumnKey {
-				narrow(textsOf([]index.Literal{part.Value}))
-			}
-		case index.In:
-			if part.Column == segment.ColumnKey {
-				narrow(textsOf(part.Values))
-			}
 		case index.Prefix:
 			if part.Column == segment.ColumnKey && len(part.Prefix) > len(r.Prefix) && strings.HasPrefix(part.Prefix, r.Prefix) {
 				r.Prefix = part.Prefix
@@ -490,7 +487,24 @@ func keysOf(p index.Predicate) (keys []string, r store.Range) {
 			}
 		}
 	}
-	return keys, r
+	switch len(left) {
+	case 0:
+		return keys, r, nil
+	case 1:
+		return keys, r, left[0]
+	}
+	return keys, r, left
+}
+
+// namedKeys is the keys that a predicate names, if it is true of just these.
+func namedKeys(p index.Predicate) ([]string, bool) {
+	switch p := p.(type) {
+	case index.Eq:
+		return textsOf([]index.Literal{p.Value}), p.Column == segment.ColumnKey
+	case index.In:
+		return textsOf(p.Values), p.Column == segment.ColumnKey
+	}
+	return nil, false
 }
 
 // textsOf is the strings among literals, in order and each once, never nil.

@@ -66,7 +66,7 @@ func (o *Options) newExecutor(r Reader, p *plan) *executor {
 	x.windows = x.windowOf()
 	x.pushed, x.rest = split(x.where, x.pushName(0))
 	if x.pushed != nil {
-		x.keys, x.keyRange = keysOf(x.pushed)
+		x.keys, x.keyRange, x.pushed = keysOf(x.pushed)
 	}
 	if k := x.sources[0].kind; k != eventsSource && k != allEventsSource {
 		x.rest = x.where

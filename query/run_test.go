@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 
 	"fmt"
 	"math/rand/v2"
@@ -353,4 +354,101 @@ func TestRun(t *testing.T) {
 		t.Errorf("seed %d: only %d of %d questions had an answer", seed, answered, asked)
 	}
 	t.Logf("seed %d: %d of %d questions had an answer", seed, answered, asked)
+}
+
+// many is a database of n events of one stream, sealed.
+func many(t *testing.T, n int) *engine {
+	e := newEngine(t, &naiveData{})
+	for i := 0; i < n; i += 1000 {
+		var b store.Batch
+		for j := range 1000 {
+			b.Events = append(b.Events, store.Event{Stream: "s", Key: fmt.Sprint("k", (i+j)%5000), Fields: store.Fields{store.Int64("a", int64(i+j))}})
+		}
+		if _, err := e.db.Append(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.seal()
+	t.Cleanup(e.close)
+	return e
+}
+
+// TestRun_Memory: what would take more memory than there may be is a named error, of
+// groups, of rows to be put in order, of joined states.
+func TestRun_Memory(t *testing.T) {
+	e := many(t, 20_000)
+	for _, text := range []string{
+		"SELECT a, count(*) FROM s GROUP BY a", "SELECT DISTINCT a FROM s", "SELECT a FROM s ORDER BY a",
+		"SELECT x.a FROM s x JOIN STATE OF s y ON x.a = y.a",
+	} {
+		q, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.run(&Options{MemoryBytes: 64 << 10}, q); !errors.Is(err, ErrMemory) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if _, err := e.run(&Options{}, q); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	q, err := Parse("SELECT a FROM s ORDER BY a DESC LIMIT 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := e.run(&Options{MemoryBytes: 64 << 10}, q); err != nil || len(a.rows) != 3 || a.rows[0][0].Int64() != 19_999 {
+		t.Errorf("the first few take no more than their memory: %v, %v", a, err)
+	}
+}
+
+// TestRun_Ends: a query ends with its context and when the loop is left, and with
+// LIMIT reads no more than it has to.
+func TestRun_Ends(t *testing.T) {
+	e := many(t, 50_000)
+	q := From("s").Select(Col("a"))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	result, err := Run(ctx, View(e.db.Latest()), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err = range result.Batches() {
+		cancel()
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	result, err = (&Options{Workers: 1}).Run(context.Background(), View(e.db.Latest()), q.Limit(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := result.All(); err != nil || len(rows) != 10 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	if read := result.Stats().Scan.Read.Batches; read != 1 {
+		t.Errorf("%d batches were read for 10 rows", read)
+	}
+}
+
+// TestStructs: rows arrive in structs, by the names of columns.
+func TestStructs(t *testing.T) {
+	e := many(t, 1000)
+	q := From("s").Where(Col("a").Eq(7)).Select(Col("key"), Col("a").As("value"))
+	result, err := Run(context.Background(), View(e.db.Latest()), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Key   string
+		Value int64
+	}
+	n := 0
+	for r, err := range Structs[row](result) {
+		if n++; err != nil || (r != row{"k7", 7}) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d rows", n)
+	}
 }
