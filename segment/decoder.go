@@ -64,6 +64,15 @@ func (d *Decoder) Text() string {
 		d.fail()
 		return ""
 	}
+	return d.Bytes(int(n))
+}
+
+// Bytes reads n bytes.
+func (d *Decoder) Bytes(n int) string {
+	if n > len(d.s) {
+		d.fail()
+		return ""
+	}
 	t := d.s[:n]
 	d.s = d.s[n:]
 	return t
@@ -80,26 +89,29 @@ func (d *Decoder) uint64() uint64 {
 }
 
 // Field reads what [AppendField] wrote.
-func (d *Decoder) Field() Field {
-	f := Field{Name: d.Text()}
-	f.Value.kind = ValueKind(d.Byte())
-	switch f.Value.kind {
+func (d *Decoder) Field() Field { return Field{Name: d.Text(), Value: d.Value()} }
+
+// Value reads what [AppendValue] wrote.
+func (d *Decoder) Value() Value {
+	v := Value{kind: ValueKind(d.Byte())}
+	switch v.kind {
 	case NullValue:
 	case BoolValue:
-		f.Value.bits = uint64(d.Byte())
-		if f.Value.bits > 1 {
+		v.bits = uint64(d.Byte())
+		if v.bits > 1 {
 			d.fail()
 		}
 	case Int64Value, TimeValue:
-		f.Value.bits = uint64(d.Varint())
+		v.bits = uint64(d.Varint())
 	case Float64Value:
-		f.Value.bits = d.uint64()
+		v.bits = d.uint64()
 	case StringValue, BytesValue, JSONValue:
-		f.Value.text = d.Text()
+		v.text = d.Text()
 	default:
 		d.fail()
+		return Value{}
 	}
-	return f
+	return v
 }
 
 // view is the bytes of s, for functions that read bytes and keep nothing.

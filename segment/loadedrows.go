@@ -180,7 +180,7 @@ func (r *SealedRow) Passes(p index.Predicate, stream string) (bool, error) {
 			return index.StringOf(r.ID), true
 		}
 		v, ok := fields.Get(column)
-		return v.literal(), ok
+		return v.Literal(), ok
 	})
 	return truth == index.True, nil
 }

@@ -88,18 +88,20 @@ func AppendFields(dst []byte, fs Fields) []byte {
 }
 
 // AppendField appends name, kind and value of f.
-func AppendField(dst []byte, f Field) []byte {
-	dst = appendText(dst, f.Name)
-	dst = append(dst, byte(f.Value.kind))
-	switch f.Value.kind {
+func AppendField(dst []byte, f Field) []byte { return AppendValue(appendText(dst, f.Name), f.Value) }
+
+// AppendValue appends kind and value of v.
+func AppendValue(dst []byte, v Value) []byte {
+	dst = append(dst, byte(v.kind))
+	switch v.kind {
 	case BoolValue:
-		return append(dst, byte(f.Value.bits))
+		return append(dst, byte(v.bits))
 	case Int64Value, TimeValue:
-		return binary.AppendVarint(dst, int64(f.Value.bits))
+		return binary.AppendVarint(dst, int64(v.bits))
 	case Float64Value:
-		return binary.LittleEndian.AppendUint64(dst, f.Value.bits)
+		return binary.LittleEndian.AppendUint64(dst, v.bits)
 	case StringValue, BytesValue, JSONValue:
-		return appendText(dst, f.Value.text)
+		return appendText(dst, v.text)
 	}
 	return dst
 }

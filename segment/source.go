@@ -41,12 +41,13 @@ func (f *Field) Same() index.Predicate {
 	if (Fields{*f}).check() != nil {
 		return index.Or{}
 	}
-	return index.Same{Column: f.Name, Value: f.Value.literal()}
+	return index.Same{Column: f.Name, Value: f.Value.Literal()}
 }
 
-// literal is v, which can be stored, for a predicate. Kinds have the same numbers
-// there.
-func (v Value) literal() index.Literal {
+// Literal is v for a predicate: what index.Literal.Compare says of two of them is
+// how values compare everywhere. Kinds have the same numbers there. Nothing is
+// copied. A value that cannot be stored is null.
+func (v Value) Literal() index.Literal {
 	switch v.kind {
 	case BoolValue:
 		return index.BoolOf(v.Bool())
@@ -152,7 +153,7 @@ func (z *zone) of(kind ValueKind) index.Zone {
 		lo.text, hi.text = z.tmin, z.tmax
 		o.Cut = len(z.tmax) == zonePrefix
 	}
-	o.Min, o.Max = lo.literal(), hi.literal()
+	o.Min, o.Max = lo.Literal(), hi.Literal()
 	return o
 }
 

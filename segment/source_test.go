@@ -37,7 +37,7 @@ func TestValue_KindsOfLiterals(t *testing.T) {
 	values := []Value{NullOf(), BoolOf(true), Int64Of(-3), Float64Of(math.NaN()), StringOf("a"), BytesOf([]byte{1}),
 		TimeOf(time.Unix(5, 6)), JSONOf(json.RawMessage("[1]"))}
 	for i, v := range values {
-		l := v.literal()
+		l := v.Literal()
 		if int(v.Kind()) != i || int(l.Kind()) != i || l.Kind().String() != v.Kind().String() {
 			t.Errorf("%s: kind %d is literal %s of kind %d", v.Kind(), v.Kind(), l, l.Kind())
 		}
@@ -95,7 +95,7 @@ func (e *modelEvent) row() index.Row {
 			return index.StringOf(e.ID), true
 		}
 		v, ok := e.Fields.Get(column)
-		return v.literal(), ok
+		return v.Literal(), ok
 	}
 }
 

@@ -92,14 +92,14 @@ func (p *valuePage) test(j, i int, test func(index.Literal) index.Truth) index.T
 	if p.known == nil {
 		v := Value{kind: p.kind}
 		p.value(i, &v)
-		return test(v.literal())
+		return test(v.Literal())
 	}
 	word := int(p.texts.ints.at(j))
 	if uint(word) >= uint(len(p.known)) { // of a forged page
-		return test(Value{kind: p.kind}.literal())
+		return test(Value{kind: p.kind}.Literal())
 	}
 	if !p.known[word] {
-		p.truth[word] = test(Value{kind: p.kind, text: p.texts.word(word)}.literal())
+		p.truth[word] = test(Value{kind: p.kind, text: p.texts.word(word)}.Literal())
 		p.known[word] = true
 	}
 	return p.truth[word]

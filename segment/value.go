@@ -90,6 +90,14 @@ func JSONOf(b json.RawMessage) Value {
 	return Value{kind: JSONValue, text: string(b)}
 }
 
+// FromInt is what number i of a column of that kind (bool, int64 or time) stands
+// for.
+func FromInt(kind ValueKind, i int64) Value { return Value{kind: kind, bits: uint64(i)} }
+
+// FromText is what text s of a column of that kind (string, bytes or JSON) stands
+// for.
+func FromText(kind ValueKind, s string) Value { return Value{kind: kind, text: s} }
+
 // Kind says what v holds.
 func (v Value) Kind() ValueKind { return v.kind }
 
@@ -122,6 +130,9 @@ func (v Value) Str() string {
 	}
 	return v.text
 }
+
+// Text is the string, the bytes or the JSON text that v holds; it is shared.
+func (v Value) Text() string { return v.text }
 
 // Bytes is a copy of the bytes that v holds.
 func (v Value) Bytes() []byte {

@@ -103,6 +103,8 @@ type stream struct {
 	fold   FoldFunc // of a Go function, nil where it is not registered
 	live   *index.Live[keyState]
 	dirty  []*key // with states that bbolt does not have yet
+
+	fieldNames fieldNames
 }
 
 // streams is the defined streams; a changed copy replaces it.

@@ -58,7 +58,13 @@ func (db *DB) Latest() *View { return &View{db: db, time: latest, seq: db.visibl
 // at its latest. A moment of knowledge that has not come yet is [ErrFuture].
 // O(log n).
 func (db *DB) View(moments ...Moment) (*View, error) {
-	v := db.Latest()
+	return db.Latest().At(moments...)
+}
+
+// At is what v sees at moments that are not behind its own: event time AsOf a later
+// one than v has is that of v, a position that v does not see is [ErrFuture].
+func (v *View) At(moments ...Moment) (*View, error) {
+	o := *v
 	var asOf, known bool
 	for _, m := range moments {
 		axis := &known
@@ -69,11 +75,11 @@ func (db *DB) View(moments ...Moment) (*View, error) {
 			return nil, fmt.Errorf("view: %w: two moments on one axis", ErrInvalid)
 		}
 		*axis = true
-		if err := v.move(m); err != nil {
+		if err := o.move(m); err != nil {
 			return nil, fmt.Errorf("view: %w", err)
 		}
 	}
-	return v, nil
+	return &o, nil
 }
 
 func (v *View) move(m Moment) (err error) {
@@ -93,7 +99,7 @@ func (v *View) move(m Moment) (err error) {
 		return fmt.Errorf("%w: time %s is outside the years 1677 to 2262", ErrInvalid, m.time)
 	}
 	if m.kind == momentAsOf {
-		v.time, v.asOf = ns, true
+		v.time, v.asOf = min(v.time, ns), true
 		return nil
 	}
 	v.seq, err = v.db.knownBy(ns, v.seq)

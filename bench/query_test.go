@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/side"
+	"github.com/annalsdb/annals/query"
+)
+
+// The questions of BenchmarkEventScan as queries: count, sum, average and greatest of
+// a field by type by day, of all events and of those of 1 % of the keys; the ten
+// greatest; groups by key.
+//
+//	go test ./bench -run '^$' -bench Query -benchtime 10x -events 10000000 -dir /tmp -timeout 0
+func BenchmarkQuery(b *testing.B) {
+	s, l, _ := ready(b, 0, "uniform-100k")
+	db := s.(*side.Engine).DB
+	var few []any
+	var places []int
+	for i := 0; i < len(l.Keys); i += 100 {
+		few, places = append(few, l.Keys[i]), append(places, i)
+	}
+	day := query.Calendar(1, query.Day, "")
+	byDay := query.From(side.Stream).GroupBy(query.Col("type")).Window(day).Select(query.Col("type"), query.Col("window_start"),
+		query.Count(), query.Call("sum", query.Col("value")), query.Call("avg", query.Col("value")), query.Call("max", query.Col("value")))
+	for _, c := range []struct {
+		name string
+		q    query.Query
+		want int // rows
+	}{
+		{"type-day/keys=all", byDay, len(l.Totals(*eventsFlag, load.Day, nil))},
+		{"type-day/keys=1%", byDay.Where(query.Col("key").In(few[0], few[1:]...)), len(l.Totals(*eventsFlag, load.Day, places))},
+		{"top10", query.From(side.Stream).Select(query.Col("key"), query.Col("value")).OrderBy(query.Col("value").Desc()).Limit(10), 10},
+		{"by-key", query.From(side.Stream).GroupBy(query.Col("key")).Select(query.Col("key"), query.Count(), query.Call("sum", query.Col("value"))), len(l.Keys)},
+	} {
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("of=%s/workers=%d", c.name, workers), func(b *testing.B) {
+				o := query.Options{Workers: workers}
+				b.ReportAllocs()
+				for b.Loop() {
+					result, err := o.Run(context.Background(), query.View(db.Latest()), c.q)
+					if err != nil {
+						b.Fatal(err)
+					}
+					rows := 0
+					for batch, err := range result.Batches() {
+						if err != nil {
+							b.Fatal(err)
+						}
+						rows += batch.Rows
+					}
+					if rows != c.want {
+						b.Fatalf("%d rows, want %d", rows, c.want)
+					}
+				}
+				b.ReportMetric(float64(*eventsFlag)*float64(b.N)/b.Elapsed().Seconds()/float64(workers)/1e6, "Mevents/s/worker")
+			})
+		}
+	}
+}

@@ -1,0 +1,56 @@
+// Package query asks for events, states, histories and changes of streams, at any
+// moment, in a small language in the spirit of SQL:2011.
+//
+// A [Query] is a plain value, made from text by [Parse] or in Go:
+//
+//	q, err := query.Parse(`SELECT key, price FROM orders WHERE region = 'eu' AND price > 10`)
+//
+//	q := query.From("orders").
+//		Where(query.Col("region").Eq("eu").And(query.Col("price").Gt(10))).
+//		Select(query.Col("key"), query.Col("price"))
+//
+// It prints as the text that it would be parsed from. The grammar, with an example of
+// each production, the functions, and the rules of comparing, computing and casting
+// stand in GRAMMAR.md.
+//
+// From text to rows a query goes through
+//
+//	lexer, parser   token.go, parse.go, parseexpr.go: text to [Query] and [Expr]
+//	printer         print.go: the other way
+//	binder          bind.go and what is called so: names to columns, parameters to
+//	                values, to a plan of nodes that work on rows of values
+//	pushdown        pushdown.go: the part of WHERE that sources can answer by
+//	                index.Predicate, and what is left of it
+//	evaluator       eval.go: a node's value for one row
+//	executor        run.go: reads, joins, groups, puts in order
+//
+// [Run] asks a [Reader], which [View] makes of a view of the engine, and gives a
+// [Result]: rows, batches of columns, or structs, computed while they are gone
+// through, and [Stats], what they cost.
+//
+// # How it runs
+//
+// Events come from the engine by columns, a page at a time (read.go). What WHERE can
+// say to indexes has ruled out pages and rows before; the rest is tested on columns
+// by kernels (kernel.go), or row by row where kinds are mixed or a result may be an
+// error (batch.go). Columns are decoded when they are asked for. States, histories
+// and changes come row by row, and are made into batches like those.
+//
+// A GROUP BY numbers the values of each column, then pairs of numbers (ordinals.go),
+// and adds whole columns to the groups of package aggregate (group.go). Each worker
+// groups what it reads; at the end, groups that are the same are joined
+// (rungroup.go). Sessions are groups of one time each until then. ORDER BY with LIMIT
+// keeps the first rows in a heap, and computes what is selected of no others.
+//
+// # Limits
+//
+// Groups, rows to be put in order and joined states stay in memory: beyond
+// Options.MemoryBytes a query is [ErrMemory], and nothing is written to disk. The
+// sizes are reckoned, not measured; what quantiles, distinct values and values over
+// time keep for each group is not among them. Only scans of events, and what follows
+// them, are shared among workers; joining groups is the work of one. Pages
+// that are wanted whole are read too, where their statistics have count and sum.
+//
+// Fields have no schema: each row has values of whatever kinds they were written
+// with, so kinds are checked where values meet, and as early as they are known.
+package query

@@ -1,0 +1,226 @@
+package query
+
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/annalsdb/annals/segment"
+)
+
+// A group is found in steps. Each column that is grouped by has a dictionary that
+// numbers its values; a pairing numbers the pairs of what was found so far and the
+// number in the next column. Numbers are dense from 0, so dictionaries of texts are
+// asked once for each text of a page, and pairs mostly by an array.
+
+// numbering is a hash table from 64 bits to the number that they were given: open
+// addressing with linear probes.
+type numbering struct {
+	keys []uint64
+	at   []uint32 // 1 + the number, 0 where there is none
+	n    int
+}
+
+// find is the number of key, next if it has none yet.
+func (t *numbering) find(key uint64, next int) (number uint32, isNew bool) {
+	if 2*t.n >= len(t.keys) {
+		t.grow()
+	}
+	mask := uint64(len(t.keys) - 1)
+	hi, lo := bits.Mul64(key^0x9e3779b97f4a7c15, 0xd1342543de82ef95)
+	for i := (hi ^ lo) & mask; ; i = (i + 1) & mask {
+		switch {
+		case t.at[i] == 0:
+			t.keys[i], t.at[i] = key, uint32(next)+1
+			t.n++
+			return uint32(next), true
+		case t.keys[i] == key:
+			return t.at[i] - 1, false
+		}
+	}
+}
+
+func (t *numbering) grow() {
+	old := *t
+	size := max(64, 4*len(old.keys))
+	t.keys, t.at, t.n = make([]uint64, size), make([]uint32, size), 0
+	for i, n := range old.at {
+		if n > 0 {
+			t.find(old.keys[i], int(n-1))
+		}
+	}
+}
+
+// dictionary numbers the values of a column, those that are not the same to the
+// bit apart: 1 and 1.0 become one group only where groups of workers meet.
+type dictionary struct {
+	values []Value
+	bits   [segment.JSONValue + 1]numbering
+	texts  [segment.JSONValue + 1]map[string]uint32
+	none   uint32 // 1 + the number of null
+	bytes  int64  // of texts
+
+	// Of the last page: the numbers of the texts in its dictionary, 1 more, 0
+	// for those that were not asked for yet.
+	page  []string
+	kind  segment.ValueKind
+	codes []uint32
+}
+
+// number is the number of a value.
+func (d *dictionary) number(v Value) uint32 {
+	switch k := v.Kind(); {
+	case k == segment.NullValue:
+		if d.none == 0 {
+			d.values = append(d.values, v)
+			d.none = uint32(len(d.values))
+		}
+		return d.none - 1
+	case isText(k):
+		return d.text(k, v.Text())
+	case isNaN(v):
+		return d.bit(k, 0x7ff8000000000001)
+	case k == segment.Float64Value:
+		return d.bit(k, floatBits(v))
+	default:
+		return d.bit(k, uint64(v.Literal().Int64()))
+	}
+}
+
+func (d *dictionary) bit(k segment.ValueKind, b uint64) uint32 {
+	n, isNew := d.bits[k].find(b, len(d.values))
+	if isNew {
+		v := segment.FromInt(k, int64(b))
+		d.values = append(d.values, v)
+	}
+	return n
+}
+
+func (d *dictionary) text(k segment.ValueKind, s string) uint32 {
+	n, ok := d.texts[k][s]
+	if !ok {
+		if d.texts[k] == nil {
+			d.texts[k] = map[string]uint32{}
+		}
+		n = uint32(len(d.values))
+		d.texts[k][s] = n
+		d.values = append(d.values, segment.FromText(k, s))
+		d.bytes += int64(len(s))
+	}
+	return n
+}
+
+// column appends the numbers of the rows of c that sel names.
+func (d *dictionary) column(dst []uint32, c *Column, sel []uint16, n int) []uint32 {
+	rows := sel
+	if rows == nil {
+		rows = all[:n]
+	}
+	switch {
+	case !c.whole():
+		for _, i := range rows {
+			dst = append(dst, d.number(c.Value(int(i))))
+		}
+	case isText(c.Kind):
+		d.turn(c)
+		codes := c.Texts.Codes
+		for _, i := range rows {
+			code := codes[i]
+			if d.codes[code] == 0 {
+				d.codes[code] = d.text(c.Kind, c.Texts.Dict[code]) + 1
+			}
+			dst = append(dst, d.codes[code]-1)
+		}
+	case c.Kind == segment.Float64Value:
+		for _, i := range rows {
+			dst = append(dst, d.number(segment.Float64Of(c.Floats[i])))
+		}
+	default:
+		dst = d.ints(dst, c.Kind, c.Ints, rows)
+	}
+	return dst
+}
+
+// turn makes codes those of the dictionary of c.
+func (d *dictionary) turn(c *Column) {
+	dict := c.Texts.Dict
+	if len(dict) == len(d.page) && c.Kind == d.kind && slices.Equal(dict, d.page) {
+		return
+	}
+	d.page, d.kind = append(d.page[:0], dict...), c.Kind
+	d.codes = extended(d.codes[:0], len(dict))
+}
+
+// ints appends the numbers of ints; the same one often comes again at once.
+func (d *dictionary) ints(dst []uint32, k segment.ValueKind, list []int64, rows []uint16) []uint32 {
+	if len(rows) == 0 {
+		return dst
+	}
+	last := list[rows[0]]
+	number := d.bit(k, uint64(last))
+	for _, i := range rows {
+		if v := list[i]; v != last {
+			last, number = v, d.bit(k, uint64(v))
+		}
+		dst = append(dst, number)
+	}
+	return dst
+}
+
+// pairing numbers pairs.
+type pairing struct {
+	left, right []uint32 // of each pair
+
+	stride int      // a power of two, above all numbers on the right
+	table  []uint32 // 1 + the number of the pair at left·stride + right; nil: too many
+	hash   numbering
+}
+
+// pairingMost is how long a table of pairs may be.
+const pairingMost = 1 << 20
+
+// pairs replaces each left by the number of its pair with the right; there are so
+// many numbers on either side.
+func (p *pairing) pairs(left, right []uint32, lefts, rights int) {
+	p.fit(lefts, rights)
+	if p.table == nil {
+		for i, r := range right {
+			n, isNew := p.hash.find(uint64(left[i])<<32|uint64(r), len(p.left))
+			if isNew {
+				p.left, p.right = append(p.left, left[i]), append(p.right, r)
+			}
+			left[i] = n
+		}
+		return
+	}
+	for i, r := range right {
+		cell := &p.table[int(left[i])*p.stride+int(r)]
+		if *cell == 0 {
+			p.left, p.right = append(p.left, left[i]), append(p.right, r)
+			*cell = uint32(len(p.left))
+		}
+		left[i] = *cell - 1
+	}
+}
+
+// fit makes the table fit so many numbers, or gives it up for the hash.
+func (p *pairing) fit(lefts, rights int) {
+	switch {
+	case p.stride < 0 || rights <= p.stride && lefts*p.stride <= len(p.table):
+		return
+	}
+	stride := max(p.stride, 16)
+	for stride < rights {
+		stride *= 2
+	}
+	if size := 2 * lefts * stride; size <= pairingMost {
+		p.stride, p.table = stride, make([]uint32, max(size, 1024))
+		for i := range p.left {
+			p.table[int(p.left[i])*stride+int(p.right[i])] = uint32(i) + 1
+		}
+		return
+	}
+	p.stride, p.table = -1, nil
+	for i := range p.left {
+		p.hash.find(uint64(p.left[i])<<32|uint64(p.right[i]), i)
+	}
+}

@@ -1,0 +1,520 @@
+package query
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/annalsdb/annals/index"
+	"github.com/annalsdb/annals/segment"
+	"github.com/annalsdb/annals/store"
+)
+
+// visit is called with batches of rows that passed WHERE, by several workers at the
+// same time; calls with the same number come one after the other.
+type visit func(worker int, b *batch) error
+
+// read goes through the rows of all sources, joined, that pass WHERE.
+func (x *executor) read(ctx context.Context, to visit) error {
+	first := x.sources[0]
+	if first.empty() {
+		return nil
+	}
+	reader, err := x.at(first)
+	if err != nil {
+		return err
+	}
+	x.stats.Seq = reader.Seq()
+	if len(x.joins) > 0 {
+		j, err := x.newJoiner(reader, to)
+		if err != nil {
+			return err
+		}
+		to = j.visit
+	} else {
+		to = x.chosen(x.rest, to)
+	}
+	switch first.kind {
+	case eventsSource, allEventsSource:
+		return x.readEvents(ctx, reader, to)
+	case stateSource:
+		return x.readStates(ctx, reader, to)
+	case historySource:
+		return x.readHistory(ctx, reader, to)
+	}
+	return x.readChanges(ctx, reader, to)
+}
+
+// chosen visits what passes conditions.
+func (x *executor) chosen(where []*node, to visit) visit {
+	return func(worker int, b *batch) error {
+		t := x.steps.begin()
+		x.steps.filter.in(count(b.sel, b.n))
+		some, err := b.choose(where)
+		x.steps.filter.end(t)
+		if err != nil || !some {
+			return err
+		}
+		return to(worker, b)
+	}
+}
+
+// at is the reader at the moment of a source. Events and histories are bounded in
+// time by what is asked of them, not by what the reader sees: a retraction counts
+// whatever its time.
+func (x *executor) at(s *source) (Reader, error) {
+	m := latest
+	switch s.known {
+	case knownAt:
+		m.KnownAt = s.seq
+	case knownBy:
+		m.KnownBy = s.by
+	}
+	if s.kind == stateSource {
+		m.Time = s.hi
+	}
+	if m == latest {
+		return x.reader, nil
+	}
+	return x.reader.At(m)
+}
+
+// # Events
+
+// scanNames are the columns of a scan for the columns that events have of their own.
+var scanNames = map[string]string{
+	"seq": segment.ColumnSeq, "time": segment.ColumnTime, "recorded": segment.ColumnRecorded,
+	"version": segment.ColumnVersion, "kind": segment.ColumnKind, "type": segment.ColumnType,
+}
+
+// scan is what is asked of the engine for a source of events.
+func (x *executor) scan() store.EventScan {
+	s := x.sources[0]
+	q := store.EventScan{Stream: s.stream, Retracted: s.kind == allEventsSource, Workers: x.workers}
+	q.Keys, q.Range = x.keys, x.keyRange
+	var where index.And
+	if s.kind == eventsSource {
+		where = append(where, index.In{Column: segment.ColumnKind, Values: []index.Literal{
+			index.Int64Of(int64(segment.Change)), index.Int64Of(int64(segment.Delete))}})
+	}
+	if s.lo != math.MinInt64 || s.hi != math.MaxInt64 {
+		where = append(where, index.Range{Column: segment.ColumnTime,
+			Lo: index.Bound{Value: index.TimeOf(s.lo)}, Hi: index.Bound{Value: index.TimeOf(s.hi)}})
+	}
+	if x.pushed != nil {
+		where = append(where, x.pushed)
+	}
+	if len(where) > 0 {
+		q.Where = where
+	}
+	for _, c := range x.columns {
+		if name := c.scanned(); c.source == 0 && name != "" && !slices.Contains(q.Columns, name) {
+			q.Columns = append(q.Columns, name)
+		}
+	}
+	return q
+}
+
+// scanned is the name of the column in a scan, "" if it is none of a scan.
+func (c column) scanned() string {
+	if c.own == "" {
+		return c.field
+	}
+	return scanNames[c.own]
+}
+
+// eventReader makes batches of those of a scan, for one worker.
+type eventReader struct {
+	x     *executor
+	b     *batch
+	from  *store.EventBatch
+	order []int // by slot: column of the scan, -1 for none
+}
+
+func (x *executor) readEvents(ctx context.Context, reader Reader, to visit) (err error) {
+	q := x.scan()
+	readers := make([]eventReader, x.workers)
+	for i := range readers {
+		r := &readers[i]
+		*r = eventReader{x: x, b: newBatch(len(x.columns))}
+		for _, c := range x.columns {
+			r.order = append(r.order, slices.Index(q.Columns, c.scanned()))
+		}
+	}
+	last := x.steps.begin()
+	x.stats.Scan, err = reader.ScanEvents(ctx, q, func(worker int, b *store.EventBatch) error {
+		r := &readers[worker]
+		r.from = b
+		r.b.begin(b.Rows, b.Selected, r.load)
+		return to(worker, r.b)
+	})
+	x.steps.scan.end(last)
+	return err
+}
+
+// load decodes the column of a slot.
+func (r *eventReader) load(slot int, c *Column) error {
+	switch own := r.x.columns[slot].own; own {
+	case "key":
+		return r.loadKeys(c)
+	case "stream":
+		c.reset()
+		c.fill(segment.StringOf(r.x.sources[0].stream), r.from.Rows)
+		return nil
+	case "kind":
+		kinds, err := r.from.Column(r.order[slot])
+		if err != nil {
+			return err
+		}
+		c.reset()
+		c.Kind, c.n, c.Texts.Dict = segment.StringValue, r.from.Rows, append(c.Texts.Dict, eventKinds...)
+		for _, k := range kinds[0].Ints {
+			c.Texts.Codes = append(c.Texts.Codes, uint32(k))
+		}
+		return nil
+	}
+	parts, err := r.from.Column(r.order[slot])
+	if err != nil {
+		return err
+	}
+	c.setParts(parts, r.from.Rows)
+	return nil
+}
+
+func (r *eventReader) loadKeys(c *Column) error {
+	runs, err := r.from.Keys()
+	if err != nil {
+		return err
+	}
+	c.reset()
+	c.Kind, c.n = segment.StringValue, r.from.Rows
+	c.Texts.Codes = slices.Grow(c.Texts.Codes, r.from.Rows)[:r.from.Rows]
+	for i, run := range runs {
+		name, err := r.from.KeyName(run.Key)
+		if err != nil {
+			return err
+		}
+		end := r.from.Rows
+		if i+1 < len(runs) {
+			end = runs[i+1].Row
+		}
+		c.Texts.Dict = append(c.Texts.Dict, name)
+		for row := run.Row; row < end; row++ {
+			c.Texts.Codes[row] = uint32(i)
+		}
+	}
+	return nil
+}
+
+// # States, histories, changes
+
+// rowSink gathers rows that come one by one into batches.
+type rowSink struct {
+	x  *executor
+	b  *batch
+	to visit
+	n  int
+}
+
+// rowsAtOnce is how many rows that come one by one make a batch.
+const rowsAtOnce = 1024
+
+func (x *executor) newSink(to visit) *rowSink {
+	return &rowSink{x: x, b: newBatch(len(x.columns)), to: to}
+}
+
+// add takes in a row; of is the value of a column.
+func (s *rowSink) add(ctx context.Context, of func(c *column) Value) error {
+	if s.n == 0 {
+		for i := range s.b.cols {
+			s.b.cols[i].reset()
+		}
+	}
+	for i := range s.x.columns {
+		s.b.cols[i].append(of(&s.x.columns[i]))
+	}
+	if s.n++; s.n < rowsAtOnce {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+// flush hands on what there is.
+func (s *rowSink) flush() error {
+	if s.n == 0 {
+		return nil
+	}
+	n := s.n
+	s.n = 0
+	s.b.begin(n, nil, func(int, *Column) error { return nil })
+	return s.to(0, s.b)
+}
+
+// ofState is the value of a column of a state, null if there is none.
+func ofState(st *store.State, c *column) Value {
+	if st == nil {
+		return Value{}
+	}
+	switch c.own {
+	case "":
+		v, _ := st.Fields.Get(c.field)
+		return v
+	case "key":
+		return segment.StringOf(st.Key)
+	case "stream":
+		return segment.StringOf(st.Stream)
+	case "type":
+		return segment.StringOf(st.Type)
+	case "time":
+		return segment.TimeOf(st.Time)
+	case "recorded":
+		return segment.TimeOf(st.Recorded)
+	case "seq":
+		return segment.Int64Of(int64(st.Seq))
+	case "version":
+		return segment.Int64Of(int64(st.Version))
+	}
+	return Value{}
+}
+
+// eachState visits the states of a source that may pass WHERE.
+func (x *executor) eachState(reader Reader, s *source, keys []string, r store.Range, to func(*store.State) error) error {
+	for _, key := range keys {
+		st, ok, err := reader.Get(s.stream, key)
+		if err == nil && ok && r.Has(key) {
+			err = to(&st)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if keys != nil {
+		return nil
+	}
+	for st, err := range reader.Scan(s.stream, r) {
+		if err == nil {
+			err = to(&st)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *executor) readStates(ctx context.Context, reader Reader, to visit) error {
+	sink := x.newSink(to)
+	err := x.eachState(reader, x.sources[0], x.keys, x.keyRange, func(st *store.State) error {
+		x.stats.Read++
+		return sink.add(ctx, func(c *column) Value { return ofState(st, c) })
+	})
+	if err != nil {
+		return err
+	}
+	return sink.flush()
+}
+
+// eachKey visits the keys that a stream has had, in order.
+func (x *executor) eachKey(ctx context.Context, reader Reader, stream string, keys []string, r store.Range, to func(key string) error) error {
+	if keys == nil {
+		found := make([]map[string]bool, x.workers)
+		_, err := reader.ScanEvents(ctx, store.EventScan{Stream: stream, Range: r, Workers: x.workers, Retracted: true}, func(worker int, b *store.EventBatch) error {
+			if found[worker] == nil {
+				found[worker] = map[string]bool{}
+			}
+			runs, err := b.Keys()
+			for _, run := range runs {
+				name, err := b.KeyName(run.Key)
+				if err != nil {
+					return err
+				}
+				found[worker][name] = true
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, some := range found {
+			for key := range some {
+				keys = append(keys, key)
+			}
+		}
+	}
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !r.Has(key) {
+			continue
+		}
+		if err := to(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachPeriod visits the states that a key had at some moment from lo to hi, both
+// inclusive.
+func eachPeriod(reader Reader, stream, key string, lo, hi int64, to func(*store.Period) error) error {
+	for p, err := range reader.Between(stream, key, time.Unix(0, lo), time.Unix(0, hi).Add(1)) {
+		if err == nil {
+			err = to(&p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ofPeriod(p *store.Period, c *column) Value {
+	switch c.own {
+	case "valid_from":
+		return segment.TimeOf(p.From)
+	case "valid_until":
+		if p.Until.IsZero() {
+			return Value{}
+		}
+		return segment.TimeOf(p.Until)
+	}
+	return ofState(&p.State, c)
+}
+
+func (x *executor) readHistory(ctx context.Context, reader Reader, to visit) error {
+	s := x.sources[0]
+	sink := x.newSink(to)
+	err := x.eachKey(ctx, reader, s.stream, x.keys, x.keyRange, func(key string) error {
+		return eachPeriod(reader, s.stream, key, s.lo, s.hi, func(p *store.Period) error {
+			x.stats.Read++
+			return sink.add(ctx, func(c *column) Value { return ofPeriod(p, c) })
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return sink.flush()
+}
+
+func (x *executor) readChanges(ctx context.Context, reader Reader, to visit) error {
+	s := x.sources[0]
+	var ends [2]Reader
+	for i, t := range [2]int64{s.lo, s.hi} {
+		var err error
+		if ends[i], err = reader.At(Moment{t, math.MaxUint64, math.MaxInt64}); err != nil {
+			return err
+		}
+	}
+	sink := x.newSink(to)
+	for d, err := range ends[0].Changes(ends[1], s.stream) {
+		if err != nil {
+			return err
+		}
+		x.stats.Read++
+		err = sink.add(ctx, func(c *column) Value {
+			switch {
+			case c.side == oldSide:
+				return ofState(d.Old, c)
+			case c.side == newSide:
+				return ofState(d.New, c)
+			case c.own == "key":
+				return segment.StringOf(d.Key)
+			case c.own == "stream":
+				return segment.StringOf(s.stream)
+			}
+			return Value{}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return sink.flush()
+}
+
+// keysOf is the keys that a predicate allows: a list, nil for all, and a range that
+// has them all. rest is what the list does not say.
+func keysOf(p index.Predicate) (keys []string, r store.Range, rest index.Predicate) {
+	parts, ok := p.(index.And)
+	if !ok {
+		parts = index.And{p}
+	}
+	narrow := func(some []string) {
+		if keys == nil {
+			keys = some
+			return
+		}
+		keys = slices.DeleteFunc(keys, func(k string) bool { return !slices.Contains(some, k) })
+	}
+	var left index.And
+	for _, part := range parts {
+		if named, ok := namedKeys(part); ok {
+			narrow(named)
+			continue
+		}
+		left = append(left, part)
+		switch part := part.(type) {
+		case index.Prefix:
+			if part.Column == segment.ColumnKey && len(part.Prefix) > len(r.Prefix) && strings.HasPrefix(part.Prefix, r.Prefix) {
+				r.Prefix = part.Prefix
+			}
+		case index.Range:
+			if part.Column != segment.ColumnKey {
+				continue
+			}
+			if part.Lo.Value.Kind() == index.String {
+				lo := part.Lo.Value.Text()
+				if part.Lo.Open {
+					lo += "\x00"
+				}
+				r.From = max(r.From, lo)
+			}
+			if part.Hi.Value.Kind() == index.String {
+				hi := part.Hi.Value.Text()
+				if !part.Hi.Open {
+					hi += "\x00"
+				}
+				if r.To == "" || hi < r.To {
+					r.To = hi
+				}
+			}
+		}
+	}
+	switch len(left) {
+	case 0:
+		return keys, r, nil
+	case 1:
+		return keys, r, left[0]
+	}
+	return keys, r, left
+}
+
+// namedKeys is the keys that a predicate names, if it is true of just these.
+func namedKeys(p index.Predicate) ([]string, bool) {
+	switch p := p.(type) {
+	case index.Eq:
+		return textsOf([]index.Literal{p.Value}), p.Column == segment.ColumnKey
+	case index.In:
+		return textsOf(p.Values), p.Column == segment.ColumnKey
+	}
+	return nil, false
+}
+
+// textsOf is the strings among literals, in order and each once, never nil.
+func textsOf(list []index.Literal) []string {
+	texts := []string{}
+	for _, l := range list {
+		if l.Kind() == index.String {
+			texts = append(texts, l.Text())
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}

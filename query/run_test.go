@@ -1,0 +1,454 @@
+package query
+
+import (
+	"context"
+	"errors"
+
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/annalsdb/annals/segment"
+	"github.com/annalsdb/annals/store"
+)
+
+// engine is a database with the events of naive data.
+type engine struct {
+	t    *testing.T
+	dir  string
+	db   *store.DB
+	done int // events of the data that are in it
+}
+
+func (e *engine) open() {
+	e.t.Helper()
+	o := &store.Options{Sync: store.SyncNever, SegmentSize: 16 << 10, Fanout: 2, Now: func() time.Time { return time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC) }}
+	db, err := store.Open(e.dir, o)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.db = db
+}
+
+func newEngine(t *testing.T, d *naiveData) *engine {
+	e := &engine{t: t, dir: t.TempDir()}
+	e.open()
+	for _, s := range d.streams {
+		def := store.Stream{Name: s.name}
+		if s.merge {
+			def.Fold = store.Merge
+		}
+		if s.byArrival {
+			def.Order = store.ByArrival
+		}
+		if err := e.db.Define(context.Background(), def); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e
+}
+
+// append stores events of the data up to a position.
+func (e *engine) append(d *naiveData, to int) {
+	e.t.Helper()
+	for ; e.done < to; e.done++ {
+		event := d.log[e.done]
+		event.Seq, event.Version = 0, 0
+		r, err := e.db.Append(context.Background(), store.Batch{Events: []store.Event{event}, Recorded: event.Recorded})
+		if err != nil || r.First != uint64(e.done)+1 {
+			e.t.Fatalf("append %+v: position %d, %v", event, r.First, err)
+		}
+	}
+}
+
+func (e *engine) seal() {
+	e.t.Helper()
+	if err := e.db.Seal(context.Background()); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *engine) reopen() {
+	e.t.Helper()
+	e.close()
+	e.open()
+}
+
+func (e *engine) close() {
+	if err := e.db.Close(); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// run answers a query of the engine.
+func (e *engine) run(o *Options, q Query, params ...any) (*answer, error) {
+	result, err := o.Run(context.Background(), View(e.db.Latest()), q, params...)
+	if err != nil {
+		return nil, err
+	}
+	a := &answer{names: result.Columns()}
+	for row, err := range result.Rows() {
+		if err != nil {
+			return nil, err
+		}
+		a.rows = append(a.rows, row)
+	}
+	return a, nil
+}
+
+// asker makes questions that have an answer, mostly.
+type asker struct {
+	*rand.Rand
+	near float64
+	most int // position
+}
+
+func (r *asker) source() Source {
+	s := pick(r.Rand, EventsOf("s"), EventsOf("m"), EventsOf("t"), AllEventsOf("s"), AllEventsOf("t"), StateOf("s"), StateOf("m"), StateOf("t"),
+		HistoryOf("s"), HistoryOf("m"), HistoryOf("t"), ChangesOf("s"), ChangesOf("m"))
+	from, to := day(1+r.IntN(6)), day(6+r.IntN(6))
+	switch {
+	case s.kind == changesSource:
+		s = s.FromTo(from, to)
+	case s.kind == stateSource && r.IntN(2) == 0:
+		s = s.AsOf(to)
+	case s.kind != stateSource && r.IntN(2) == 0:
+		s = pick(r.Rand, s.AsOf(to), s.Between(from, to), s.FromTo(from, to))
+	}
+	switch r.IntN(4) {
+	case 0:
+		s = s.KnownAt(r.IntN(r.most + 1))
+	case 1:
+		s = s.KnownBy(day(30).Add(time.Duration(r.IntN(60)) * time.Minute))
+	}
+	return s
+}
+
+// columns are those that a source has, under a prefix if it is one of several.
+func columnsOf(s Source, prefix string) (all []Expr) {
+	col := func(names ...string) {
+		if prefix != "" {
+			names = append([]string{prefix}, names...)
+		}
+		all = append(all, Col(names[0], names[1:]...))
+	}
+	if s.kind == changesSource {
+		col("key")
+		for _, name := range []string{"a", "b", "c", "seq", "type"} {
+			col("old", name)
+			col("new", name)
+		}
+		return all
+	}
+	for _, name := range append(ownOf[s.kind], "a", "b", "c", "a", "b", "c") {
+		col(name)
+	}
+	return all
+}
+
+func (r *asker) number(e Expr) Expr {
+	return pick(r.Rand, e.TryCast(segment.Int64Value), e.TryCast(segment.Float64Value), e.TryCast(segment.Int64Value).Mod(7),
+		Case(nil, Cond{e.Gt(0).And(e.Lt(1000)), e.TryCast(segment.Float64Value)}), Call("length", e.TryCast(segment.StringValue)))
+}
+
+func (r *asker) expr(columns []Expr) Expr {
+	col := pick(r.Rand, columns...)
+	switch r.IntN(8) {
+	case 0:
+		return r.number(col)
+	case 1:
+		return r.number(col).Add(r.number(pick(r.Rand, columns...)))
+	case 2:
+		return Call("coalesce", col, pick(r.Rand, columns...), 1)
+	case 3:
+		return col.TryCast(segment.StringValue).Concat("!")
+	}
+	return col
+}
+
+func (r *asker) cond(columns []Expr, depth int) Expr {
+	if depth > 0 && r.IntN(2) == 0 {
+		switch r.IntN(3) {
+		case 0:
+			return r.cond(columns, depth-1).Not()
+		case 1:
+			return r.cond(columns, depth-1).Or(r.cond(columns, depth-1))
+		}
+		return r.cond(columns, depth-1).And(r.cond(columns, depth-1))
+	}
+	col := r.expr(columns)
+	lit := func() any {
+		return pick[any](r.Rand, "k1", "k2", "a", "b", 1, 7, 20, 2.5, "", pick(r.Rand, randomValues...))
+	}
+	switch r.IntN(7) {
+	case 0:
+		return col.In(lit(), lit(), "k3")
+	case 1:
+		return col.Between(lit(), lit())
+	case 2:
+		return col.Like(pick(r.Rand, "k%", "a", "%1", "_%"))
+	case 3:
+		return col.IsNull()
+	}
+	return col.with(pick(r.Rand, equalOp, lessOp, lessEqualOp, greaterOp, greaterEqualOp, distinctOp), lit())
+}
+
+func (r *asker) aggregate(columns []Expr, placed bool) Expr {
+	e := r.expr(columns)
+	n := r.number(pick(r.Rand, columns...))
+	list := []Expr{Count(), Call("count", e), CallDistinct("count", e), Call("sum", n), Call("avg", n), CallDistinct("sum", n),
+		Call("min", e), Call("max", e), Call("any_value", e), Call("var_pop", n), Call("stddev_samp", n),
+		Call("any", e.IsNull()), Call("all", e.IsNull()), Call("quantile", n, 0.5)}
+	if placed {
+		list = append(list, Call("first", e), Call("last", e))
+	}
+	a := pick(r.Rand, list...)
+	if a.name == "quantile" || a.name == "stddev_samp" || a.name == "var_pop" {
+		r.near = 0.011
+	}
+	if r.IntN(4) == 0 {
+		a = a.Filter(r.cond(columns, 1))
+	}
+	return a
+}
+
+func (r *asker) query() Query {
+	r.near = 0
+	s := r.source()
+	columns, joined := columnsOf(s, ""), false
+	q := FromSource(s)
+	if s.kind != changesSource && r.IntN(5) == 0 {
+		joined = true
+		columns = columnsOf(s, s.stream)
+		other, name := StateOf("m").As("j"), "j"
+		kind := pick(r.Rand, InnerJoin, LeftJoin, AsOfJoin, AsOfLeftJoin)
+		if kind >= AsOfJoin {
+			other = EventsOf("m").As("j")
+		}
+		on := Col(s.stream, "key").Eq(Col(name, "key"))
+		if r.IntN(3) == 0 {
+			on = Col(s.stream, "a").Eq(Col(name, pick(r.Rand, "a", "b")))
+		}
+		q = q.Join(Join{kind, other, on})
+		columns = append(columns, columnsOf(StateOf("m"), "j")...)
+	}
+	for range r.IntN(3) {
+		q = q.Where(r.cond(columns, 2))
+	}
+	var items []Selectable
+	var shown []Expr
+	if r.IntN(2) == 0 {
+		groups := r.IntN(3)
+		for range groups {
+			e := r.expr(columns)
+			q = q.GroupBy(e)
+			shown = append(shown, e)
+		}
+		if s.kind != changesSource && r.IntN(2) == 0 {
+			q = q.Window(pick(r.Rand, Tumble(36*time.Hour, 5*time.Hour), Hop(48*time.Hour, 12*time.Hour), Session(20*time.Hour),
+				Calendar(1, Day, "Europe/Berlin"), Calendar(2, Week, ""), Calendar(1, Month, "")))
+			shown = append(shown, Col(windowStart), Col(windowEnd))
+		}
+		for range 1 + r.IntN(3) {
+			shown = append(shown, r.aggregate(columns, !joined && s.kind <= allEventsSource))
+		}
+		if r.IntN(4) == 0 {
+			q = q.Having(Count().Gt(r.IntN(4)))
+		}
+	} else {
+		for range 1 + r.IntN(4) {
+			shown = append(shown, r.expr(columns))
+		}
+		if r.IntN(4) == 0 {
+			q = q.Distinct()
+		}
+	}
+	for _, e := range shown {
+		items = append(items, e)
+	}
+	q = q.Select(items...)
+	for range r.IntN(3) {
+		e := pick(r.Rand, shown...)
+		if r.near > 0 && e.aggregates() {
+			continue // two that are near may stand either way
+		}
+		q = q.OrderBy(pick[Sortable](r.Rand, e, e.Desc(), e.NullsFirst(), e.Desc().NullsLast()))
+	}
+	if r.IntN(3) == 0 {
+		q = q.Limit(r.IntN(8))
+		if r.IntN(2) == 0 {
+			q = q.Offset(r.IntN(4))
+		}
+	}
+	return q
+}
+
+// check asks the engine and compares with the rules; it is false if the answer is an
+// error.
+func (r *asker) check(d *naiveData, e *engine, q Query) (answered bool, wrong string) {
+	want, failed := d.run(q, nil)
+	o := &Options{Workers: 1 + r.IntN(3)}
+	got, err := e.run(o, q)
+	if failed != nil {
+		if err == nil && q.limit.op == noOp && len(q.order) == 0 {
+			return false, fmt.Sprintf("is answered, want %v", failed)
+		}
+		return false, ""
+	}
+	if err != nil {
+		return false, err.Error()
+	}
+	whole := q
+	whole.limit, whole.offset = Expr{}, Expr{}
+	all, err := d.run(whole.made(), nil)
+	if err != nil {
+		return false, err.Error()
+	}
+	p, err := bind(q, d, nil)
+	if err != nil {
+		return false, err.Error()
+	}
+	wrong = sameAnswer(p, got, want, all, r.near)
+	if wrong != "" {
+		wrong += fmt.Sprintf("\ngot:\n%swant:\n%s", got, want)
+	}
+	return true, wrong
+}
+
+// TestRun: the engine answers as the rules do, whatever is asked, with events in the
+// log, sealed, merged and opened again, by any number of workers.
+func TestRun(t *testing.T) {
+	random, seed := newRandom()
+	r := &asker{Rand: random}
+	asked, answered := 0, 0
+	for range 6 {
+		full := randomData(r)
+		e := newEngine(t, full)
+		for _, to := range []int{20, 45, 60} {
+			d := &naiveData{streams: full.streams, log: full.log[:to]}
+			e.append(full, to)
+			r.most = to
+			for step := range 3 {
+				switch {
+				case step == 1 && r.IntN(2) == 0, step == 2 && to < 60:
+					e.seal()
+				case step == 2:
+					e.reopen()
+				}
+				for range 60 {
+					q := r.query()
+					ok, wrong := r.check(d, e, q)
+					if asked++; ok {
+						answered++
+					}
+					if wrong != "" {
+						t.Fatalf("seed %d, %d events: %s\n%s", seed, to, q, wrong)
+					}
+				}
+			}
+		}
+		e.close()
+	}
+	if answered < asked/3 {
+		t.Errorf("seed %d: only %d of %d questions had an answer", seed, answered, asked)
+	}
+	t.Logf("seed %d: %d of %d questions had an answer", seed, answered, asked)
+}
+
+// many is a database of n events of one stream, sealed.
+func many(t *testing.T, n int) *engine {
+	e := newEngine(t, &naiveData{})
+	for i := 0; i < n; i += 1000 {
+		var b store.Batch
+		for j := range 1000 {
+			b.Events = append(b.Events, store.Event{Stream: "s", Key: fmt.Sprint("k", (i+j)%5000), Fields: store.Fields{store.Int64("a", int64(i+j))}})
+		}
+		if _, err := e.db.Append(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.seal()
+	t.Cleanup(e.close)
+	return e
+}
+
+// TestRun_Memory: what would take more memory than there may be is a named error, of
+// groups, of rows to be put in order, of joined states.
+func TestRun_Memory(t *testing.T) {
+	e := many(t, 20_000)
+	for _, text := range []string{
+		"SELECT a, count(*) FROM s GROUP BY a", "SELECT DISTINCT a FROM s", "SELECT a FROM s ORDER BY a",
+		"SELECT x.a FROM s x JOIN STATE OF s y ON x.a = y.a",
+	} {
+		q, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.run(&Options{MemoryBytes: 64 << 10}, q); !errors.Is(err, ErrMemory) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if _, err := e.run(&Options{}, q); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	q, err := Parse("SELECT a FROM s ORDER BY a DESC LIMIT 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := e.run(&Options{MemoryBytes: 64 << 10}, q); err != nil || len(a.rows) != 3 || a.rows[0][0].Int64() != 19_999 {
+		t.Errorf("the first few take no more than their memory: %v, %v", a, err)
+	}
+}
+
+// TestRun_Ends: a query ends with its context and when the loop is left, and with
+// LIMIT reads no more than it has to.
+func TestRun_Ends(t *testing.T) {
+	e := many(t, 50_000)
+	q := From("s").Select(Col("a"))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	result, err := Run(ctx, View(e.db.Latest()), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err = range result.Batches() {
+		cancel()
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	result, err = (&Options{Workers: 1}).Run(context.Background(), View(e.db.Latest()), q.Limit(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := result.All(); err != nil || len(rows) != 10 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	if read := result.Stats().Scan.Read.Batches; read != 1 {
+		t.Errorf("%d batches were read for 10 rows", read)
+	}
+}
+
+// TestStructs: rows arrive in structs, by the names of columns.
+func TestStructs(t *testing.T) {
+	e := many(t, 1000)
+	q := From("s").Where(Col("a").Eq(7)).Select(Col("key"), Col("a").As("value"))
+	result, err := Run(context.Background(), View(e.db.Latest()), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Key   string
+		Value int64
+	}
+	n := 0
+	for r, err := range Structs[row](result) {
+		if n++; err != nil || (r != row{"k7", 7}) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
