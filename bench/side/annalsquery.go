@@ -1,0 +1,55 @@
+package side
+
+import (
+	"context"
+	"time"
+
+	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/query"
+)
+
+// byDay is the question of Daily; the average is for the work that it is.
+var byDay = query.From(Stream).GroupBy(query.Col("type")).Window(query.Calendar(1, query.Day, "UTC")).Select(
+	query.Col("type"), query.Col("window_start"), query.Count(), query.Call("sum", query.Col("value")),
+	query.Call("max", query.Col("value")), query.Call("avg", query.Col("value")))
+
+// Daily asks by the query layer.
+func (e *Engine) Daily(keys []string, visit func(w load.Window, t load.Total)) error {
+	q := byDay
+	if keys != nil {
+		some := make([]any, len(keys))
+		for i, k := range keys {
+			some[i] = k
+		}
+		q = q.Where(query.Col("key").In(some[0], some[1:]...))
+	}
+	return e.ask(q, func(row query.Row) {
+		visit(load.Window{Type: row[0].Str(), Start: row[1].Nanos()},
+			load.Total{Count: row[2].Int64(), Sum: row[3].Float64(), Max: row[4].Float64()})
+	})
+}
+
+// Range asks by the query layer, of the events themselves: there are no aggregates
+// kept ahead.
+func (e *Engine) Range(from, to int64) (t load.Total, err error) {
+	within := query.Col("time").Ge(time.Unix(0, from)).And(query.Col("time").Lt(time.Unix(0, to)))
+	q := query.From(Stream).Where(within).Select(query.Count(), query.Call("sum", query.Col("value")), query.Call("max", query.Col("value")))
+	err = e.ask(q, func(row query.Row) {
+		t = load.Total{Count: row[0].Int64(), Sum: row[1].Float64(), Max: row[2].Float64()}
+	})
+	return t, err
+}
+
+func (e *Engine) ask(q query.Query, visit func(query.Row)) error {
+	answer, err := query.Run(context.Background(), query.View(e.DB.Latest()), q)
+	if err != nil {
+		return err
+	}
+	for row, err := range answer.Rows() {
+		if err != nil {
+			return err
+		}
+		visit(row)
+	}
+	return nil
+}
