@@ -32,6 +32,7 @@ type summing struct {
 	*aggregation
 	f       aggregate.Function
 	groups  aggregate.Groups
+	from    int  // whose groups have the result: its own, or those of one before it
 	ordered bool // it takes nulls, and where rows stand
 	placed  bool // it takes where rows stand
 
@@ -63,12 +64,27 @@ func (x *executor) newGrouper() (*grouper, error) {
 		s := summing{aggregation: a, f: f, groups: f.Groups(0)}
 		s.ordered = f.Laws().Class == aggregate.Ordered
 		s.placed = a.placed()
+		s.from = g.shared(&s)
 		g.sums = append(g.sums, s)
 	}
 	if n == 0 {
 		g.grow(1)
 	}
 	return g, nil
+}
+
+// shared is the number of the aggregate that keeps what s needs: one before it, over
+// the same rows, or its own.
+func (g *grouper) shared(s *summing) int {
+	for i := range g.sums {
+		o := &g.sums[i]
+		like := *s.aggregation
+		like.kind = o.kind
+		if o.from == i && aggregate.Shares(o.f, s.f) && like.equal(o.aggregation) {
+			return i
+		}
+	}
+	return len(g.sums)
 }
 
 // grow makes it n groups.
@@ -222,6 +238,9 @@ func (g *grouper) values(dst []Value, group int) []Value {
 // sum adds rows to the aggregates of their groups, nil being group 0.
 func (g *grouper) sum(b *batch, sel []uint16, ords []uint32) error {
 	for i := range g.sums {
+		if g.sums[i].from != i {
+			continue
+		}
 		if err := g.sums[i].add(g.x, b, sel, ords); err != nil {
 			return err
 		}

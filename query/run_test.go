@@ -253,6 +253,9 @@ func (r *asker) query() Query {
 		for range 1 + r.IntN(3) {
 			shown = append(shown, r.aggregate(columns, !joined && s.kind <= allEventsSource))
 		}
+		if n := r.number(pick(r.Rand, columns...)); r.IntN(3) == 0 { // they share what they keep
+			shown = append(shown, Call("avg", n), Call("sum", n), Call("sum", n).Filter(r.cond(columns, 0)))
+		}
 		if r.IntN(4) == 0 {
 			q = q.Having(Count().Gt(r.IntN(4)))
 		}

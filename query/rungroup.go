@@ -203,7 +203,7 @@ func (x *executor) finish(ctx context.Context, m *allGroups, emit func(*Batch) e
 			row = append(row, timeValue(x.endOf(m.rows[i])))
 		}
 		for k := range m.sums {
-			v, err := m.sums[k].result(i, edges)
+			v, err := m.sums[k].result(m.sums[m.sums[k].from].groups, i, edges)
 			if err != nil {
 				return err
 			}
@@ -247,10 +247,10 @@ func (x *executor) edges(m *allGroups) []aggregate.Edges {
 	return edges
 }
 
-// result is the value of an aggregate for a group.
-func (s *summing) result(group int, edges []aggregate.Edges) (Value, error) {
-	v, err := s.groups.Result(group)
-	if g, ok := s.groups.(aggregate.Spanned); ok && edges != nil {
+// result is the value of an aggregate for a group, from the groups that keep it.
+func (s *summing) result(groups aggregate.Groups, group int, edges []aggregate.Edges) (Value, error) {
+	v, err := aggregate.ResultOf(s.f, groups, group)
+	if g, ok := groups.(aggregate.Spanned); ok && edges != nil {
 		v, err = g.ResultIn(group, edges[group])
 	}
 	return v, s.placeError(err, segment.NullValue)
