@@ -10,7 +10,7 @@ import (
 type cell struct {
 	text  string
 	style style
-	right bool // align to the right, as numbers are
+	right bool // align its column to the right, as numbers are
 	whole bool // what is left of it when it is cut says something else
 }
 
@@ -36,6 +36,7 @@ type table struct {
 	header []string
 	widths []int
 	whole  []bool // columns that are not cut
+	right  []bool // columns that are aligned to the right
 	rows   [][]cell
 	begun  bool
 	omit   bool // leave out columns that there is no room for
@@ -58,7 +59,10 @@ func printTable(w io.Writer, s screen, seq records, l layout) (n int, err error)
 
 func newTable(w io.Writer, s screen, header []string) *table {
 	n := len(header)
-	return &table{out: newOutput(w), screen: s, header: header, widths: make([]int, n), whole: make([]bool, n), shown: n}
+	return &table{
+		out: newOutput(w), screen: s, header: header,
+		widths: make([]int, n), whole: make([]bool, n), right: make([]bool, n), shown: n,
+	}
 }
 
 func (t *table) add(row []cell) error {
@@ -92,7 +96,7 @@ func (t *table) flush() error {
 		}
 		head := make([]cell, len(t.header))
 		for i, name := range t.header {
-			head[i] = cell{text: name, style: bold, right: t.rows[0][i].right}
+			head[i] = cell{text: name, style: bold}
 		}
 		t.rows = append([][]cell{head}, t.rows...)
 	}
@@ -115,6 +119,7 @@ func (t *table) measure() {
 		for i, c := range row {
 			t.widths[i] = max(t.widths[i], width(c.text))
 			t.whole[i] = t.whole[i] || c.whole
+			t.right[i] = t.right[i] || c.right
 		}
 	}
 }
@@ -183,7 +188,7 @@ func (t *table) line(row []cell) string {
 		}
 		c.text = fitPath(c.text, t.widths[i])
 		painted := t.screen.paint(c.style, c.text)
-		if c.right {
+		if t.right[i] {
 			painted = padLeft(painted, t.widths[i])
 		}
 		b.WriteString(pad(painted, t.widths[i]) + tableGap)
@@ -198,7 +203,7 @@ func (t *table) lastCell(c cell, used int) string {
 		c.text = fit(c.text, max(t.screen.width-used, lastLeast))
 	}
 	painted := t.screen.paint(c.style, c.text)
-	if c.right {
+	if t.right[t.shown-1] {
 		return padLeft(painted, t.widths[t.shown-1])
 	}
 	return painted
