@@ -150,12 +150,7 @@ func viewKnownBy(db *store.DB, date string) (*store.View, error) {
 
 // bar is a bar for n of most, barWidth columns at the longest.
 func (p *page) bar(n, most int64) string {
-	eighth := int(n * 8 * barWidth / max(most, 1))
-	bar := strings.Repeat("█", eighth/8)
-	if rest := []rune(" ▏▎▍▌▋▊▉")[eighth%8]; rest != ' ' {
-		bar += string(rest)
-	}
-	return p.paint(cyan, pad(bar, barWidth))
+	return pad(p.paint(cyan, bar(float64(n)/float64(max(most, 1)), barWidth)), barWidth)
 }
 
 // file shows the history of one file, its middle left out.

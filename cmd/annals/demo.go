@@ -169,6 +169,8 @@ func (a *app) suggest(dir string, keep bool) {
 		"get %s curl lib/url.c --known-by 2005-01-01",
 		"history %s curl docs/index.html",
 		"diff %s curl --from known:2026-08-01 --to latest",
+		`query %s "SELECT author, count(*) AS n FROM curl GROUP BY author ORDER BY n DESC LIMIT 10"`,
+		"shell %s",
 	} {
 		fmt.Fprintf(a.out, "  %s\n", a.screen.paint(bold, command+" "+fmt.Sprintf(c, quoteArg(dir))))
 	}

@@ -11,6 +11,21 @@ import (
 // answers is what git says of the bundled history.
 type gitAnswers struct {
 	History map[string][][3]any `json:"history"`
+	Years   map[int]yearTotals  `json:"by_author_year_utc"`
+}
+
+type yearTotals struct{ Commits, Files, Insertions, Deletions int }
+
+func readAnswers(t *testing.T) (answers gitAnswers) {
+	t.Helper()
+	text, err := os.ReadFile("demo/curl-answers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &answers); err != nil || len(answers.History) == 0 || len(answers.Years) < 20 {
+		t.Fatalf("%d histories, %d years, %v", len(answers.History), len(answers.Years), err)
+	}
+	return answers
 }
 
 func TestDemo_Counts(t *testing.T) {
@@ -50,6 +65,7 @@ func TestDemo_Counts(t *testing.T) {
 	}
 	checkTree(t, dir)
 	checkHistories(t, dir)
+	checkYears(t, dir)
 }
 
 // checkTree counts what the other commands say of the same database.
@@ -73,15 +89,7 @@ func checkTree(t *testing.T, dir string) {
 
 // checkHistories compares histories with those that git tells.
 func checkHistories(t *testing.T, dir string) {
-	text, err := os.ReadFile("demo/curl-answers.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answers gitAnswers
-	if err := json.Unmarshal(text, &answers); err != nil || len(answers.History) == 0 {
-		t.Fatalf("%d histories, %v", len(answers.History), err)
-	}
-	for key, want := range answers.History {
+	for key, want := range readAnswers(t).History {
 		out := mustRun(t, "", "history", dir, "curl", key, "--format", "json")
 		got := strings.Split(strings.TrimSpace(out), "\n")
 		if len(got) != len(want) {
@@ -105,6 +113,36 @@ func checkHistories(t *testing.T, dir string) {
 				t.Errorf("%s, event %d: commit %s, blob %s, want %v", key, i, number, blob, want[i])
 			}
 		}
+	}
+}
+
+// checkYears compares the totals by the year of the author, from one SELECT, with
+// those that git tells. A file moved is two events, one of them with the field to,
+// and the events of a commit were recorded at one time. Two commits change no file,
+// so there are no events of them.
+func checkYears(t *testing.T, dir string) {
+	out := mustRun(t, "", "query", dir, `SELECT extract(year FROM time) AS year, count(DISTINCT recorded) AS commits,
+		count(*) FILTER (WHERE "to" IS NULL) AS files, sum(insertions) AS insertions, sum(deletions) AS deletions
+		FROM curl GROUP BY extract(year FROM time)`, "--format", "json")
+	want, without := readAnswers(t).Years, 0
+	for line := range strings.Lines(out) {
+		var got struct {
+			Year int
+			yearTotals
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		w := want[got.Year]
+		delete(want, got.Year)
+		without += w.Commits - got.Commits
+		w.Commits = got.Commits
+		if got.yearTotals != w {
+			t.Errorf("%d: %+v, git says %+v", got.Year, got.yearTotals, w)
+		}
+	}
+	if len(want) > 0 || without != 2 {
+		t.Errorf("missing are %v, and %d commits without files", want, without)
 	}
 }
 

@@ -129,3 +129,13 @@ func axis(cols []column) string {
 	}
 	return string(line)
 }
+
+// bar is a horizontal bar for a part of what is columns wide.
+func bar(part float64, columns int) string {
+	eighth := int(part * 8 * float64(columns))
+	full := strings.Repeat("█", eighth/8)
+	if eighth%8 == 0 {
+		return full
+	}
+	return full + string([]rune("▏▎▍▌▋▊▉")[eighth%8-1])
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/annalsdb/annals/query"
 )
 
 // Exit statuses.
@@ -46,8 +48,22 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		}
 		return statusAbsent
 	}
-	fmt.Fprintf(errOut, "%s: %s\n", cmd.CommandPath(), oneLine(err.Error()))
+	fmt.Fprintf(errOut, "%s: %s\n", cmd.CommandPath(), errorText(err))
 	return statusFailure
+}
+
+// errorText is an error on one line, but what is wrong with a query above the
+// line of it and a caret.
+func errorText(err error) string {
+	wrong, ok := errors.AsType[*query.Error](err)
+	if !ok {
+		return oneLine(err.Error())
+	}
+	lines := strings.Split(strings.ReplaceAll(wrong.Error(), "\t", " "), "\n")
+	for i, line := range lines {
+		lines[i] = sanitize(line)
+	}
+	return strings.TrimPrefix(strings.Join(lines, "\n"), "query, ")
 }
 
 // oneLine puts an error on one line.
@@ -75,7 +91,7 @@ field that any row has; members of nested objects are columns under their path
 (data.size), arrays stay JSON, absent fields and nulls are empty.
 
 Exit status: 0 found or done, 1 not there, 2 wrong use or failure, with one line
-on standard error.`,
+on standard error, or three that show what is wrong with a query.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -84,6 +100,7 @@ on standard error.`,
 	root.AddCommand(
 		a.demoCommand(), a.importCommand(),
 		a.getCommand(), a.scanCommand(), a.historyCommand(), a.eventsCommand(), a.diffCommand(), a.tailCommand(),
+		a.queryCommand(), a.shellCommand(),
 		a.statsCommand(), a.verifyCommand(), a.dumpCommand(),
 	)
 	return root

@@ -24,15 +24,20 @@ type screen struct {
 
 // screenOf looks at w. Whatever is no terminal has no width and no colours.
 func screenOf(w io.Writer) screen {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !isTerminal(w) {
 		return screen{}
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
+	width, _, err := term.GetSize(int(w.(*os.File).Fd()))
 	if err != nil || width < 20 {
 		width = 80
 	}
 	return screen{width: width, colour: hasColour()}
+}
+
+// isTerminal reports whether a reader or writer is one.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // hasColour follows no-color.org.

@@ -132,3 +132,27 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestTable_LeavesColumnsOut checks that numbers stay whole on a narrow
+// terminal: other columns get narrower, then the last ones are left out.
+func TestTable_LeavesColumnsOut(t *testing.T) {
+	long := strings.Repeat("0123456789", 3)
+	for columns, want := range map[int]string{
+		60: "     n  key           text          long\n123456  …90123456789  …90123456789  01234567890123456789012…\n",
+		40: "     n  key           text\n123456  …90123456789  01234567890123456…\n",
+		20: "     n  key\n123456  01234567890…\n",
+	} {
+		var out bytes.Buffer
+		tab := newTable(&out, screen{width: columns}, []string{"n", "key", "text", "long"})
+		tab.omit = true
+		if err := tab.add([]cell{number("123456"), text(long), text(long), text(long)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := tab.close(nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); got != want {
+			t.Errorf("%d columns: got\n%s\nwant\n%s", columns, got, want)
+		}
+	}
+}

@@ -73,11 +73,12 @@ func inTestdata(t *testing.T) {
 }
 
 // play carries out the commands of a script and returns it with what they
-// print now.
+// print now. Lines "> ..." behind a command are its standard input.
 func play(script string) string {
 	var b strings.Builder
 	printed := false // passing over what an earlier run printed
-	for line := range strings.Lines(script) {
+	lines := strings.SplitAfter(script, "\n")
+	for i, line := range lines {
 		command, ok := strings.CutPrefix(line, "$ annals ")
 		if !ok {
 			if !printed {
@@ -89,8 +90,18 @@ func play(script string) string {
 			b.WriteString("\n")
 		}
 		printed = true
-		status, out, errOut := annals("", strings.Fields(command)...)
-		b.WriteString(line + stable(out))
+		b.WriteString(line)
+		var in strings.Builder
+		for _, line := range lines[i+1:] {
+			text, ok := strings.CutPrefix(line, "> ")
+			if !ok {
+				break
+			}
+			b.WriteString(line)
+			in.WriteString(text)
+		}
+		status, out, errOut := annals(in.String(), argumentsOf(command)...)
+		b.WriteString(stable(out))
 		for line := range strings.Lines(errOut) {
 			b.WriteString("! " + line)
 		}
@@ -101,10 +112,37 @@ func play(script string) string {
 	return b.String()
 }
 
-var importSpeed = regexp.MustCompile(`(?m)^(stored .*); .* events/s$`)
+var argument = regexp.MustCompile(`(?:[^\s"']|"[^"]*"|'[^']*')+`)
 
-// stable takes out of an import's report the time it took.
-func stable(out string) string { return importSpeed.ReplaceAllString(out, "$1") }
+// argumentsOf cuts a command line: what stands in quotes is one argument.
+func argumentsOf(command string) []string {
+	all := argument.FindAllString(command, -1)
+	for i, a := range all {
+		var b strings.Builder
+		for a != "" {
+			quote := strings.IndexAny(a, `"'`)
+			if quote < 0 {
+				break
+			}
+			end := quote + 1 + strings.IndexByte(a[quote+1:], a[quote])
+			b.WriteString(a[:quote] + a[quote+1:end])
+			a = a[end+1:]
+		}
+		all[i] = b.String() + a
+	}
+	return all
+}
+
+var (
+	importSpeed = regexp.MustCompile(`(?m)^(stored .*); .* events/s$`)
+	queryTime   = regexp.MustCompile(`(?m)^([\d,]+ rows?), [\d.]+ (?:µs|ms|s), `)
+)
+
+// stable takes out of what was printed the time it took.
+func stable(out string) string {
+	out = importSpeed.ReplaceAllString(out, "$1")
+	return queryTime.ReplaceAllString(out, "$1, ")
+}
 
 func firstDifference(got, want string) string {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")

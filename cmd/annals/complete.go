@@ -1,0 +1,136 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/annalsdb/annals/query"
+)
+
+// completer offers words of the language, and names of a database.
+type completer struct {
+	catalog query.Catalog
+	before  func() string       // the lines of the statement so far
+	fields  map[string][]string // by stream, as they are asked for
+}
+
+// ownColumns are what rows have beside fields.
+var ownColumns = []string{
+	"key", "time", "seq", "recorded", "version", "type", "kind", "stream",
+	"valid_from", "valid_until", "window_start", "window_end",
+}
+
+// complete is the words that can stand in the place of the one that ends at pos,
+// in characters, between what is before and behind it.
+func (c *completer) complete(line string, pos int) (head string, words []string, tail string) {
+	runes := []rune(line)
+	start := pos
+	for start > 0 && (runes[start-1] == '_' || runes[start-1] == '"' || unicode.IsLetter(runes[start-1]) || unicode.IsDigit(runes[start-1])) {
+		start--
+	}
+	head, tail = string(runes[:start]), string(runes[pos:])
+	prefix := string(runes[start:pos])
+	text := c.before() + head
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(text), `\`):
+		head, prefix, words = c.command(head, prefix)
+	case strings.HasSuffix(text, "."):
+		words = c.columns(text + tail)
+	case lastWord(text) == "FROM" || lastWord(text) == "OF" || lastWord(text) == "JOIN":
+		words = append(c.streams(), "STATE OF", "HISTORY OF", "CHANGES OF", "EVENTS OF", "ALL EVENTS OF")
+	default:
+		words = c.expression(text + tail)
+	}
+	return head, matching(words, prefix), tail
+}
+
+// command completes \commands and what follows them.
+func (c *completer) command(head, prefix string) (string, string, []string) {
+	name, rest, spaced := strings.Cut(strings.TrimLeft(head, " "), " ")
+	switch {
+	case !spaced:
+		return "", head + prefix, commandNames()
+	case strings.TrimSpace(rest) != "":
+		return head, prefix, nil
+	case name == `\d`:
+		return head, prefix, c.streams()
+	case name == `\format`:
+		return head, prefix, []string{string(formatTable), string(formatJSON), string(formatCSV)}
+	}
+	return head, prefix, nil
+}
+
+// expression is all that an expression or a clause can begin with.
+func (c *completer) expression(text string) []string {
+	words := c.columns(text)
+	for _, f := range query.Functions() {
+		words = append(words, f+"(")
+	}
+	return append(words, query.Keywords()...)
+}
+
+// columns are those of the streams that a text names, or of all if it names none.
+func (c *completer) columns(text string) []string {
+	words := slices.Clone(ownColumns)
+	all, _ := c.catalog.Streams()
+	named := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !strings.Contains(text, s) })
+	if len(named) == 0 {
+		named = all
+	}
+	for _, stream := range named {
+		for _, f := range c.fieldsOf(stream) {
+			words = append(words, quoted(f))
+		}
+	}
+	return words
+}
+
+// fieldsOf are the fields of a stream, none where they cannot be read: the query
+// will say why.
+func (c *completer) fieldsOf(stream string) []string {
+	fields, known := c.fields[stream]
+	if !known {
+		fields, _ = c.catalog.Fields(stream)
+		c.fields[stream] = fields
+	}
+	return fields
+}
+
+func (c *completer) streams() []string {
+	names, _ := c.catalog.Streams()
+	words := make([]string, len(names))
+	for i, name := range names {
+		words[i] = quoted(name)
+	}
+	return words
+}
+
+// quoted is a name as the language writes it.
+func quoted(name string) string { return query.Col("x", name).String()[len("x."):] }
+
+// lastWord is the word that a text ends with, in upper case.
+func lastWord(text string) string {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.ToUpper(words[len(words)-1])
+}
+
+// matching is the words that begin with a prefix, whatever its case, sorted.
+// Those of the language are in lower case if the prefix is.
+func matching(words []string, prefix string) []string {
+	var found []string
+	for _, w := range words {
+		if len(w) < len(prefix) || !strings.EqualFold(w[:len(prefix)], prefix) {
+			continue
+		}
+		if prefix != "" && strings.ToLower(prefix) == prefix && strings.ToUpper(w) == w && slices.Contains(query.Keywords(), w) {
+			w = strings.ToLower(w)
+		}
+		found = append(found, w)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
