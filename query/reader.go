@@ -11,8 +11,8 @@ import (
 )
 
 // Reader is a database as of one moment, as far as queries need it: [View] makes one
-// of a view of the engine, [Log] of events alone. All methods can be called at the
-// same time.
+// of a view of the engine, and whoever has events elsewhere writes one. All methods
+// can be called at the same time.
 type Reader interface {
 	Catalog
 
