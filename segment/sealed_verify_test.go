@@ -35,6 +35,12 @@ func TestSealed_VerifyFindsWrongContents(t *testing.T) {
 		{"a count is another", rows, func(w *sealedWriter) { w.info.Streams[0].Changes++ }, "the summary says"},
 		{"a time is another", rows, func(w *sealedWriter) { w.info.Streams[0].MinTime-- }, "the summary says"},
 		{"a sum is another", rows, func(w *sealedWriter) { z := w.zones[colSeq]; z[len(z)-1] ^= 2 }, "the statistics"},
+		{"a key has rows behind the last", rows, func(w *sealedWriter) {
+			k := w.sides[keysTable].ints
+			end := len(k[keyRow]) - 1
+			k[keyRow][end]--
+			k[keyChanges][end]++
+		}, "is next"},
 		{"a base is another", rows, func(w *sealedWriter) { w.sides[keysTable].ints[keyBase][1]++ }, "the statistics"},
 		{"a last position is another", rows, func(w *sealedWriter) { w.sides[keysTable].ints[keyLast][1]++ }, "ends at position"},
 		{"a change is a heartbeat", rows, func(w *sealedWriter) {

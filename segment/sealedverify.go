@@ -178,6 +178,9 @@ func (v *verifier) key(c *RowCursor, info *SealedInfo) (*Keyed, error) {
 	if k.Row != c.row || st.Keys > 0 && k.Name <= st.LastKey {
 		v.wrong(slot, "key %q with row %d comes behind %q, row %d is next", k.Name, k.Row, st.LastKey, c.row)
 	}
+	if k.Row != c.row { // behind the row that is next there are fewer than its rows, or others
+		return nil, errStopped
+	}
 	if t := &v.d.tables[keysTable]; c.keys.i == 0 && (t.texts[c.keys.b] != k.Name || t.ints[c.keys.b] != int64(k.Row)) {
 		v.wrong(-1, "the directory says that key %q is %q", k.Name, t.texts[c.keys.b])
 	}
