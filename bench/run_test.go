@@ -67,7 +67,7 @@ func TestRun_HelpNamesCommandsAndFlags(t *testing.T) {
 func TestRun_SomeWorkloads(t *testing.T) {
 	dir := t.TempDir()
 	json, svg := filepath.Join(dir, "results.json"), filepath.Join(dir, "all.svg")
-	line := "ingest,asof,daily -events 2k,3000 -runs 2 -time 10ms -load zipf-50 -dir " + dir + " -json " + json + " -svg " + svg
+	line := "ingest,asof,minutes -events 2k,3000 -runs 2 -time 10ms -load zipf-50 -dir " + dir + " -json " + json + " -svg " + svg
 	var out, progress bytes.Buffer
 	if err := run(context.Background(), strings.Fields(line), &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
@@ -93,7 +93,7 @@ func TestRun_SomeWorkloads(t *testing.T) {
 		t.Errorf("the drawing: %v", err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "annals-bench-*"))
-	if err != nil || len(left) != 6 { // asof of two sides and daily of one, at two sizes
+	if err != nil || len(left) != 4 { // asof of two sides at two sizes
 		t.Errorf("in the directory is left %q: %v", left, err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/annalsdb/annals/bench/side"
@@ -44,6 +45,9 @@ type Side struct {
 	Durability string            `json:"durability"`
 	Cannot     map[string]string `json:"cannot,omitempty"` // why, by workload
 }
+
+// Durable reports whether a batch of the side survives a crash of the machine.
+func (s *Side) Durable() bool { return !strings.HasPrefix(s.Durability, "none") }
 
 // SideOf says what the runner is told of m.
 func SideOf(m *side.Maker) Side {

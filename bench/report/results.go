@@ -30,6 +30,16 @@ type Batch struct {
 	Outcomes []Outcome           `json:"outcomes"`
 }
 
+// durable reports whether a batch of the side survives a crash of the machine.
+func (b *Batch) durable(name string) bool {
+	for i := range b.Sides {
+		if s := &b.Sides[i]; s.Name == name {
+			return s.Durable()
+		}
+	}
+	return true
+}
+
 // Outcome is what became of one workload with one side, or with the limit of the
 // machine that stands beside it.
 type Outcome struct {

@@ -26,7 +26,11 @@ type group struct {
 type entry struct {
 	*Outcome
 	batch int
+	loose bool // its batches are not durable, where those of the workload should be
 }
+
+// peer reports whether ours is to be compared with the entry.
+func (e *entry) peer() bool { return e.Side != side.Annals.Name && e.Side != LimitSide && !e.loose }
 
 // groups are in the order of workloads and sizes, their entries with ours first and
 // the limit last.
@@ -37,7 +41,7 @@ func (r *Results) groups() (all []group) {
 		for b := range r.Batches {
 			for j := range r.Batches[b].Outcomes {
 				if o := &r.Batches[b].Outcomes[j]; o.Workload == w.Name {
-					of = put(of, w, entry{o, b})
+					of = put(of, w, entry{o, b, w.Syncs && !r.Batches[b].durable(o.Side)})
 				}
 			}
 		}
@@ -88,7 +92,7 @@ func (g *group) find(side string) (e entry, s spread, ok bool) {
 func (g *group) best() (e entry, s spread, ok bool) {
 	for _, x := range g.entries {
 		m, has := x.main()
-		if !has || x.Side == side.Annals.Name || x.Side == LimitSide {
+		if !has || !x.peer() {
 			continue
 		}
 		if !ok || m.isRate() && m.median > s.median || !m.isRate() && m.median < s.median {
@@ -142,8 +146,11 @@ func (g *group) table() string {
 			continue
 		}
 		row := []string{e.Side, s.String(), s.span(), "", "", rest(e.Outcome)}
-		if known && e.Side != side.Annals.Name && e.Side != LimitSide {
+		switch {
+		case known && e.peer():
 			_, row[3] = advantage(ourMain, s, e.batch == ours.batch)
+		case e.loose:
+			row[3] = "not durable"
 		}
 		if limited && e.Side != LimitSide {
 			row[4] = ofLimit(s, limitMain, g.workload.Limit, e.batch == limit.batch)
@@ -245,7 +252,7 @@ func (r *Results) Losses() string {
 		ours, s, ok := g.find(side.Annals.Name)
 		for _, e := range g.entries {
 			p, has := e.main()
-			if !ok || !has || e.Side == LimitSide || e.Side == side.Annals.Name {
+			if !ok || !has || !e.peer() {
 				continue
 			}
 			if times, text := advantage(s, p, ours.batch == e.batch); times < 1 {

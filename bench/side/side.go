@@ -108,7 +108,7 @@ type Maker struct {
 	Version    string // of the library
 	Licence    string // its SPDX identifier
 	Settings   string // as they are printed with each result
-	Durability string // of a Put for Ingest: "fdatasync a batch", or what a crash may lose
+	Durability string // of a Put for Ingest: "fdatasync a batch", or "none: …" with what a crash may lose
 	// Kind is a nil pointer of the side's type, of which only the methods are
 	// looked at: what it has methods for is what it can.
 	Kind Side

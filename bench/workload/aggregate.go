@@ -22,7 +22,7 @@ var aggregates = []Workload{
 	daily("daily-some-cold", "count, sum, average and maximum by type and day of 1 % of the keys, opening included, with nothing in the page cache", true, false),
 	{
 		Name: "minutes", What: "count, sum and maximum by type and minute, kept up to date by each durable batch, 1 % of events late",
-		Load: "zipf-100k", Grows: true, Limit: Limit{"write", jsonBytes},
+		Load: "zipf-100k", Grows: true, Syncs: true, Limit: Limit{"write", jsonBytes},
 		can: has[side.Minutes], needs: "aggregates kept up to date", run: minutes,
 	},
 	{

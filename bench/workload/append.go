@@ -16,17 +16,17 @@ import (
 var appends = []Workload{
 	{
 		Name: "append", What: "durable appends of one event each, by one writer",
-		Load: "zipf-100k", Limit: Limit{"sync", 1}, can: anySide,
+		Load: "zipf-100k", Limit: Limit{"sync", 1}, Syncs: true, can: anySide,
 		run: func(j *Job) error { return j.appendAlone(1) },
 	},
 	{
 		Name: "append-64", What: "durable appends of one event each, by 64 writers",
-		Load: "zipf-100k", Limit: Limit{"sync", 1}, can: anySide,
+		Load: "zipf-100k", Limit: Limit{"sync", 1}, Syncs: true, can: anySide,
 		run: func(j *Job) error { return j.appendAlone(64) },
 	},
 	{
 		Name: "curve", What: "latency against throughput of durable appends of one event each, from one writer to 256",
-		Load: "zipf-100k", Limit: Limit{"sync", 1}, can: anySide, run: curve,
+		Load: "zipf-100k", Limit: Limit{"sync", 1}, Syncs: true, can: anySide, run: curve,
 	},
 }
 

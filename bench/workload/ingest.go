@@ -14,7 +14,7 @@ import (
 var ingests = []Workload{
 	{
 		Name: "ingest", What: "ingest in batches of 1000 events, each durable",
-		Load: "zipf-100k", Grows: true, Limit: Limit{"write", jsonBytes}, can: anySide,
+		Load: "zipf-100k", Grows: true, Syncs: true, Limit: Limit{"write", jsonBytes}, can: anySide,
 		run: func(j *Job) error { return j.ingest(side.Ingest) },
 	},
 	{

@@ -12,7 +12,7 @@ import (
 
 var mixes = []Workload{{
 	Name: "mixed", What: "ingest at a fixed rate in durable batches of 100, and beside it states of random keys at random moments",
-	Load: "zipf-100k", Limit: Limit{"sync", 1},
+	Load: "zipf-100k", Limit: Limit{"sync", 1}, Syncs: true,
 	can: has[side.AsOf], needs: "state at a moment", run: mixed,
 }}
 

@@ -62,6 +62,7 @@ type Workload struct {
 	Years int    // that the events are spread over; 0: they are a step of the load apart
 	Start Start
 	Grows bool // its cost may depend on the number of events
+	Syncs bool // its batches are durable, so that only sides that sync compare
 	Limit Limit
 
 	can   func(kind side.Side) bool
