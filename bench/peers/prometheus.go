@@ -32,7 +32,7 @@ func init() {
 		Name:    "prometheus",
 		Version: side.ModuleVersion("github.com/prometheus/prometheus"),
 		Licence: "Apache-2.0",
-		Settings: "5 series a key, their references kept; times in ns, out-of-order window of 6 h, blocks of 2 h and up to 31 d, " +
+		Settings: "5 series a key, their references kept; times in ns, out-of-order window of 6 h, blocks of 2 h to 31 d, or of 1 M events and up to a year where those are longer, " +
 			"log compressed by snappy as the server's, no retention, else DefaultOptions",
 		Durability: "none: the log is synced file by file of 128 MiB, which is what a crash of the machine may lose, or a part of a batch",
 		Kind:       (*promSide)(nil),
@@ -62,9 +62,21 @@ type promSide struct {
 }
 
 func openPrometheus(dir string, o side.Options) (side.Side, error) {
+	return openTSDB(dir, o, promBlock(o.Load.Step))
+}
+
+// promBlock is the least time of a block: two hours, as the server's, unless there
+// are fewer than a million events in them. Years with an event a day would be ten
+// thousands of blocks with nothing in them but what a block costs.
+func promBlock(step time.Duration) time.Duration {
+	const year = 365 * 24 * time.Hour
+	return max(2*time.Hour, min(step, year/1e6)*1e6)
+}
+
+func openTSDB(dir string, o side.Options, block time.Duration) (side.Side, error) {
 	to := tsdb.DefaultOptions()
 	to.RetentionDuration = 0
-	to.MinBlockDuration, to.MaxBlockDuration = int64(2*time.Hour), int64(31*24*time.Hour)
+	to.MinBlockDuration, to.MaxBlockDuration = int64(block), int64(max(block, 31*24*time.Hour))
 	to.OutOfOrderTimeWindow = int64(6 * time.Hour) // an hour, and writers that overtake each other
 	to.WALCompression = compression.Snappy
 	db, err := tsdb.Open(dir, slog.New(slog.DiscardHandler), nil, to, nil)
