@@ -191,7 +191,7 @@ func (x *executor) explainCost(line lines) {
 	} else {
 		line("rows read: %d", s.Read)
 	}
-	line("memory: %d bytes at most, %d spilled", s.PeakMemory, s.Spilled)
+	line("memory: %d bytes at most", s.PeakMemory)
 	line("time: %s by %d workers", s.Elapsed.Round(time.Microsecond), s.Workers)
 }
 

@@ -108,8 +108,7 @@ func (p *plan) windowOf() aggregate.Window {
 	case sessionWindow:
 		return aggregate.Session{Gap: w.size}
 	case calendarWindow:
-		unit := [...]aggregate.Unit{Day: aggregate.Day, Week: aggregate.Week, Month: aggregate.Month, Quarter: aggregate.Quarter, Year: aggregate.Year}[w.unit]
-		return aggregate.Calendar{Unit: unit, N: w.n, Zone: p.zone}
+		return aggregate.Calendar{Unit: w.unit, N: w.n, Zone: p.zone}
 	}
 	return nil
 }

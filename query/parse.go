@@ -404,9 +404,9 @@ func (p *parser) calendar() Window {
 
 // calendarUnit is the unit that a word names, one or several of it.
 func calendarUnit(t token) (Unit, bool) {
-	for u, name := range unitNames {
-		if t.kind == wordToken && (strings.EqualFold(t.text, name) || strings.EqualFold(t.text, name+"s")) {
-			return Unit(u), true
+	for u := Day; u <= Year; u++ {
+		if name := u.String(); t.kind == wordToken && (strings.EqualFold(t.text, name) || strings.EqualFold(t.text, name+"s")) {
+			return u, true
 		}
 	}
 	return 0, false

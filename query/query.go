@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/segment"
 )
 
@@ -397,21 +398,16 @@ const (
 )
 
 // Unit is a unit of the calendar.
-type Unit uint8
+type Unit = aggregate.Unit
 
 // The units of calendar windows. Weeks begin on Monday.
 const (
-	Day Unit = iota
-	Week
-	Month
-	Quarter
-	Year
+	Day     = aggregate.Day
+	Week    = aggregate.Week
+	Month   = aggregate.Month
+	Quarter = aggregate.Quarter
+	Year    = aggregate.Year
 )
-
-var unitNames = []string{"day", "week", "month", "quarter", "year"}
-
-// String is the unit in lower case.
-func (u Unit) String() string { return unitNames[u] }
 
 // Tumble is windows of one size that follow one another, one of them beginning at
 // offset after 1970 UTC.

@@ -20,7 +20,6 @@ type Stats struct {
 
 	Steps      []Step
 	PeakMemory int64 // bytes held by groups, rows to be put in order and joined states, about
-	Spilled    int64 // bytes written to disk
 }
 
 // Step is one step of a plan as it ran.

@@ -37,8 +37,5 @@ func cost(rows int, s *query.Stats) string {
 	if pages := s.Scan.Read.Pages; pages > 0 {
 		parts = append(parts, count(pages, "page")+" of "+byteSize(s.Scan.Read.Bytes))
 	}
-	if s.Spilled > 0 {
-		parts = append(parts, byteSize(s.Spilled)+" spilled")
-	}
 	return strings.Join(parts, ", ")
 }
