@@ -24,6 +24,7 @@ type Program struct {
 // CannotError says that a side cannot do a workload.
 type CannotError struct{ Why string }
 
+// Error is why.
 func (e *CannotError) Error() string { return e.Why }
 
 // Sides asks the program which sides it has.
