@@ -163,7 +163,7 @@ func (x *executor) runPlain(ctx context.Context, emit func(*Batch) error) error 
 	var mu sync.Mutex
 	skip, left := x.offset, x.limit
 	err := x.read(ctx, func(_ int, b *batch) error {
-		if left >= 0 {
+		if x.limit >= 0 {
 			mu.Lock()
 			defer mu.Unlock()
 			sel, enough := limited(b, &skip, &left)
