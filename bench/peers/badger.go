@@ -24,7 +24,7 @@ func init() {
 }
 
 type badgerSide struct {
-	keyed
+	side.Keyed
 	db      *badger.DB
 	load    *load.Load
 	rows    *side.Rows
@@ -43,7 +43,7 @@ func openBadger(dir string, o side.Options) (side.Side, error) {
 		return nil, err
 	}
 	d := &badgerSide{db: db, load: o.Load, minutes: o.Minutes}
-	d.keyed = keyed{d}
+	d.Keyed = side.Keyed{Ordered: d}
 	if o.Purpose != side.Ask {
 		d.rows = side.NewRows(o.Load)
 	}
@@ -103,7 +103,7 @@ func (d *badgerSide) Settle() (time.Time, error) {
 // Close writes what is in memory to tables, which are synced.
 func (d *badgerSide) Close() error { return d.db.Close() }
 
-func (d *badgerSide) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
+func (d *badgerSide) Seek(to []byte, key string) (r load.Reading, ok bool, err error) {
 	err = d.iterate(key, false, func(it *badger.Iterator) error {
 		if it.Seek(to); !it.Valid() {
 			return nil
@@ -148,7 +148,7 @@ func (d *badgerSide) States(nanos int64, visit func(key string, r load.Reading))
 	})
 }
 
-func (d *badgerSide) scan(prefix string, visit func(k, v []byte)) error {
+func (d *badgerSide) Scan(prefix string, visit func(k, v []byte)) error {
 	return d.iterate(prefix, true, func(it *badger.Iterator) error {
 		for it.Rewind(); it.Valid(); it.Next() {
 			if err := value(it, visit); err != nil {
@@ -160,5 +160,5 @@ func (d *badgerSide) scan(prefix string, visit func(k, v []byte)) error {
 }
 
 func (d *badgerSide) Minutes(visit func(w load.Window, t load.Total)) error {
-	return d.scan(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
+	return d.Scan(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
 }

@@ -55,7 +55,12 @@ const (
 	duckOfKeys  = `WHERE key IN (SELECT unnest(?::VARCHAR[])) `
 	duckByDay   = `GROUP BY ALL`
 	duckMinutes = `SELECT type, start, count, sum, max FROM minutes`
-	duckRange   = `SELECT count(*), ifnull(sum(value), 0), ifnull(max(value), 0) FROM events WHERE time >= ? AND time < ?`
+	duckRange   = duckTotal + `WHERE time >= ? AND time < ?`
+	duckTop     = `SELECT key, time, type, status, value, voltage, count FROM events ORDER BY value DESC, time DESC LIMIT ?`
+	duckByKey   = `SELECT key, count(*), sum(value), max(value) FROM events GROUP BY key`
+	duckTotal   = `SELECT count(*), ifnull(sum(value), 0), ifnull(max(value), 0) FROM events `
+	duckEqual   = duckTotal + `WHERE type = ? AND status = ?`
+	duckLike    = duckTotal + `WHERE key LIKE ?`
 	duckCount   = `SELECT count(*) FROM events`
 )
 
@@ -192,6 +197,21 @@ func (d *duckSide) Minutes(visit func(w load.Window, t load.Total)) error {
 
 func (d *duckSide) Range(from, to int64) (load.Total, error) {
 	return oneTotal(d.db.QueryRow(duckRange, from, to))
+}
+
+func (d *duckSide) Top(n int, visit func(key string, r load.Reading)) error {
+	return eachState(d.db, visit, duckTop, n)
+}
+
+func (d *duckSide) ByKey(visit func(key string, t load.Total)) error {
+	return eachKey(d.db, visit, duckByKey)
+}
+
+func (d *duckSide) Matching(m load.Match) (load.Total, error) {
+	if m.Part != "" {
+		return oneTotal(d.db.QueryRow(duckLike, "%"+m.Part+"%"))
+	}
+	return oneTotal(d.db.QueryRow(duckEqual, m.Type, m.Status))
 }
 
 func (d *duckSide) Count() (n int, err error) {

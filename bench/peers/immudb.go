@@ -35,7 +35,7 @@ func init() {
 }
 
 type immuSide struct {
-	keyed
+	side.Keyed
 	store *store.ImmuStore
 	load  *load.Load
 	rows  *side.Rows
@@ -53,7 +53,7 @@ func openImmudb(dir string, o side.Options) (side.Side, error) {
 		return nil, err
 	}
 	d := &immuSide{store: s, load: o.Load}
-	d.keyed = keyed{d}
+	d.Keyed = side.Keyed{Ordered: d}
 	if o.Purpose != side.Ask {
 		d.rows = side.NewRows(o.Load)
 	}
@@ -127,13 +127,13 @@ func visitNext(r store.KeyReader, visit func(k, v []byte) error) error {
 	return visit(k, v)
 }
 
-func (d *immuSide) scan(prefix string, visit func(k, v []byte)) error {
+func (d *immuSide) Scan(prefix string, visit func(k, v []byte)) error {
 	return d.view(func(s *store.Snapshot) error {
 		return read(s, []byte(prefix), nil, func(k, v []byte) error { visit(k, v); return nil })
 	})
 }
 
-func (d *immuSide) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
+func (d *immuSide) Seek(to []byte, key string) (r load.Reading, ok bool, err error) {
 	err = d.view(func(s *store.Snapshot) error {
 		r, ok, err = seek(s, to, key)
 		return err

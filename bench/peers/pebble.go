@@ -91,7 +91,7 @@ func (m *totalMerger) Finish(bool) ([]byte, io.Closer, error) {
 }
 
 type pebbleSide struct {
-	keyed
+	side.Keyed
 	db      *pebble.DB
 	load    *load.Load
 	rows    *side.Rows
@@ -105,7 +105,7 @@ func openPebble(dir string, o side.Options) (side.Side, error) {
 		return nil, err
 	}
 	d := &pebbleSide{db: db, load: o.Load, minutes: o.Minutes, sync: pebble.Sync}
-	d.keyed = keyed{d}
+	d.Keyed = side.Keyed{Ordered: d}
 	if o.Purpose == side.Bulk {
 		d.sync = pebble.NoSync
 	}
@@ -152,7 +152,7 @@ func (d *pebbleSide) Close() error {
 	return errors.Join(err, d.db.Close())
 }
 
-func (d *pebbleSide) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
+func (d *pebbleSide) Seek(to []byte, key string) (r load.Reading, ok bool, err error) {
 	err = d.iterate(nil, func(it *pebble.Iterator) {
 		if it.SeekPrefixGE(to) && side.HasKey(it.Key(), key) {
 			r, ok = side.ReadingOf(it.Key(), it.Value()), true
@@ -183,7 +183,7 @@ func (d *pebbleSide) States(nanos int64, visit func(key string, r load.Reading))
 	})
 }
 
-func (d *pebbleSide) scan(prefix string, visit func(k, v []byte)) error {
+func (d *pebbleSide) Scan(prefix string, visit func(k, v []byte)) error {
 	o := &pebble.IterOptions{LowerBound: []byte(prefix), UpperBound: after(prefix)}
 	return d.iterate(o, func(it *pebble.Iterator) {
 		for ok := it.First(); ok; ok = it.Next() {
@@ -201,5 +201,5 @@ func after(prefix string) []byte {
 }
 
 func (d *pebbleSide) Minutes(visit func(w load.Window, t load.Total)) error {
-	return d.scan(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
+	return d.Scan(totalsPrefix, func(k, v []byte) { visit(windowOf(k), side.TotalOf(v)) })
 }

@@ -198,4 +198,26 @@ func check(t *testing.T, s side.Side, o side.Options, n int) {
 		}
 		report("range", err)
 	}
+	checkQuestions(t, s, l, n, report)
+}
+
+// checkQuestions asks what goes over all events.
+func checkQuestions(t *testing.T, s side.Side, l *load.Load, n int, report func(what string, err error)) {
+	t.Helper()
+	if s, ok := s.(side.Top); ok {
+		report("top", l.CheckTop(n, 10, func(visit func(string, load.Reading)) error { return s.Top(10, visit) }))
+	}
+	if s, ok := s.(side.ByKey); ok {
+		_, err := l.CheckByKey(n, s.ByKey)
+		report("by key", err)
+	}
+	if s, ok := s.(side.Matching); ok {
+		for _, m := range []load.Match{{Type: "alarm", Status: "degraded"}, {Part: "17"}} {
+			got, err := s.Matching(m)
+			if err == nil {
+				err = l.TotalMatching(n, m).Check(got)
+			}
+			report(fmt.Sprintf("%+v", m), err)
+		}
+	}
 }

@@ -10,12 +10,8 @@ import (
 // How totals by type and minute are kept where keys and values are bytes: under a
 // zero byte, below the keys of all events, the minute and the type.
 
-// totalsPrefix is what the keys of all totals begin with, eventPrefix those of all
-// events.
-const (
-	totalsPrefix = "\x00"
-	eventPrefix  = "device-"
-)
+// totalsPrefix is what the keys of all totals begin with.
+const totalsPrefix = "\x00"
 
 // totalKey is what the total of w is stored under.
 func totalKey(w load.Window) []byte {

@@ -71,6 +71,19 @@ func eachTotal(db *sql.DB, visit func(w load.Window, t load.Total), query string
 	}, query, args...)
 }
 
+// eachKey visits rows of key, count, sum and max.
+func eachKey(db *sql.DB, visit func(key string, t load.Total), query string, args ...any) error {
+	return eachRow(db, func(rows *sql.Rows) error {
+		var key string
+		var t load.Total
+		if err := rows.Scan(&key, &t.Count, &t.Sum, &t.Max); err != nil {
+			return err
+		}
+		visit(key, t)
+		return nil
+	}, query, args...)
+}
+
 // oneTotal is the only row of count, sum and max.
 func oneTotal(row *sql.Row) (t load.Total, err error) {
 	err = row.Scan(&t.Count, &t.Sum, &t.Max)

@@ -65,7 +65,12 @@ const (
 	sqliteOfKeys  = `WHERE key IN (SELECT value FROM json_each(?)) `
 	sqliteByDay   = `GROUP BY 1, 2`
 	sqliteMinutes = `SELECT type, start, count, sum, max FROM minutes`
-	sqliteRange   = `SELECT count(*), ifnull(sum(value), 0), ifnull(max(value), 0) FROM events WHERE time >= ? AND time < ?`
+	sqliteRange   = sqliteTotal + `WHERE time >= ? AND time < ?`
+	sqliteTop     = `SELECT key, time, type, status, value, voltage, count FROM events ORDER BY value DESC, time DESC LIMIT ?`
+	sqliteByKey   = `SELECT key, count(*), sum(value), max(value) FROM events GROUP BY key`
+	sqliteTotal   = `SELECT count(*), ifnull(sum(value), 0), ifnull(max(value), 0) FROM events `
+	sqliteEqual   = sqliteTotal + `WHERE type = ? AND status = ?`
+	sqliteLike    = sqliteTotal + `WHERE key LIKE ?`
 	sqliteCount   = `SELECT count(*) FROM events`
 )
 
@@ -241,6 +246,21 @@ func (s *sqliteSide) Minutes(visit func(w load.Window, t load.Total)) error {
 
 func (s *sqliteSide) Range(from, to int64) (load.Total, error) {
 	return oneTotal(s.db.QueryRow(sqliteRange, from, to))
+}
+
+func (s *sqliteSide) Top(n int, visit func(key string, r load.Reading)) error {
+	return eachState(s.db, visit, sqliteTop, n)
+}
+
+func (s *sqliteSide) ByKey(visit func(key string, t load.Total)) error {
+	return eachKey(s.db, visit, sqliteByKey)
+}
+
+func (s *sqliteSide) Matching(m load.Match) (load.Total, error) {
+	if m.Part != "" {
+		return oneTotal(s.db.QueryRow(sqliteLike, "%"+m.Part+"%"))
+	}
+	return oneTotal(s.db.QueryRow(sqliteEqual, m.Type, m.Status))
 }
 
 func (s *sqliteSide) Count() (n int, err error) {

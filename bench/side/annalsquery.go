@@ -31,9 +31,41 @@ func (e *Engine) Daily(keys []string, visit func(w load.Window, t load.Total)) e
 
 // Range asks by the query layer, of the events themselves: there are no aggregates
 // kept ahead.
-func (e *Engine) Range(from, to int64) (t load.Total, err error) {
+func (e *Engine) Range(from, to int64) (load.Total, error) {
 	within := query.Col("time").Ge(time.Unix(0, from)).And(query.Col("time").Lt(time.Unix(0, to)))
-	q := query.From(Stream).Where(within).Select(query.Count(), query.Call("sum", query.Col("value")), query.Call("max", query.Col("value")))
+	return e.total(within)
+}
+
+// Top asks by the query layer.
+func (e *Engine) Top(n int, visit func(key string, r load.Reading)) error {
+	q := query.From(Stream).OrderBy(query.Col("value").Desc(), query.Col("time").Desc()).Limit(int64(n)).Select(
+		query.Col("key"), query.Col("time"), query.Col("type"), query.Col("status"), query.Col("value"), query.Col("voltage"), query.Col("count"))
+	return e.ask(q, func(row query.Row) {
+		visit(row[0].Str(), load.Reading{Nanos: row[1].Nanos(), Type: row[2].Str(), Status: row[3].Str(),
+			Value: row[4].Float64(), Voltage: row[5].Float64(), Count: row[6].Int64()})
+	})
+}
+
+// ByKey asks by the query layer.
+func (e *Engine) ByKey(visit func(key string, t load.Total)) error {
+	q := query.From(Stream).GroupBy(query.Col("key")).Select(query.Col("key"),
+		query.Count(), query.Call("sum", query.Col("value")), query.Call("max", query.Col("value")))
+	return e.ask(q, func(row query.Row) {
+		visit(row[0].Str(), load.Total{Count: row[1].Int64(), Sum: row[2].Float64(), Max: row[3].Float64()})
+	})
+}
+
+// Matching asks by the query layer.
+func (e *Engine) Matching(m load.Match) (load.Total, error) {
+	if m.Part != "" {
+		return e.total(query.Col("key").Like("%" + m.Part + "%"))
+	}
+	return e.total(query.Col("type").Eq(m.Type).And(query.Col("status").Eq(m.Status)))
+}
+
+// total is that of the events of which where is true.
+func (e *Engine) total(where query.Expr) (t load.Total, err error) {
+	q := query.From(Stream).Where(where).Select(query.Count(), query.Call("sum", query.Col("value")), query.Call("max", query.Col("value")))
 	err = e.ask(q, func(row query.Row) {
 		t = load.Total{Count: row[0].Int64(), Sum: row[1].Float64(), Max: row[2].Float64()}
 	})

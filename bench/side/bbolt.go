@@ -38,6 +38,7 @@ func BoltOptions() *bolt.Options {
 }
 
 type bbolt struct {
+	Keyed
 	db   *bolt.DB
 	load *load.Load
 	rows *Rows
@@ -54,6 +55,7 @@ func openBbolt(dir string, o Options) (Side, error) {
 		return nil, err
 	}
 	d := &bbolt{db: db, load: o.Load, many: o.Writers > 1, keep: o.Minutes}
+	d.Keyed = Keyed{d}
 	if o.Purpose != Ask {
 		d.rows = NewRows(o.Load)
 	}
@@ -134,14 +136,7 @@ func (d *bbolt) Close() error {
 	return d.db.Close()
 }
 
-// Latest is where a seek to the key ends: its newest event.
-func (d *bbolt) Latest(key string) (load.Reading, bool, error) { return d.seek([]byte(key), key) }
-
-func (d *bbolt) AsOf(key string, nanos int64) (load.Reading, bool, error) {
-	return d.seek(AppendKey(make([]byte, 0, 64), key, nanos), key)
-}
-
-func (d *bbolt) seek(to []byte, key string) (r load.Reading, ok bool, err error) {
+func (d *bbolt) Seek(to []byte, key string) (r load.Reading, ok bool, err error) {
 	err = d.db.View(func(tx *bolt.Tx) error {
 		if k, v := tx.Bucket(boltEvents).Cursor().Seek(to); HasKey(k, key) {
 			r, ok = ReadingOf(k, v), true
@@ -166,28 +161,25 @@ func (d *bbolt) States(nanos int64, visit func(key string, r load.Reading)) erro
 	})
 }
 
-// History goes from the newest to the oldest.
-func (d *bbolt) History(key string, visit func(r load.Reading)) error {
+func (d *bbolt) Scan(prefix string, visit func(k, v []byte)) error {
+	p := []byte(prefix)
 	return d.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(boltEvents).Cursor()
-		for k, v := c.Seek([]byte(key)); HasKey(k, key); k, v = c.Next() {
-			visit(ReadingOf(k, v))
+		for k, v := c.Seek(p); bytes.HasPrefix(k, p); k, v = c.Next() {
+			visit(k, v)
 		}
 		return nil
 	})
 }
 
-// Daily goes through all events, or through those of the keys. It copies nothing
-// but the value and the type.
+// Daily of some keys asks for all of them in one transaction.
 func (d *bbolt) Daily(keys []string, visit func(w load.Window, t load.Total)) error {
+	if keys == nil {
+		return d.Keyed.Daily(nil, visit)
+	}
 	totals := NewTotals(load.Day)
 	err := d.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(boltEvents).Cursor()
-		if keys == nil {
-			for k, v := c.First(); k != nil; k, v = c.Next() {
-				totals.AddRow(k, v)
-			}
-		}
 		for _, key := range keys {
 			for k, v := c.Seek([]byte(key)); HasKey(k, key); k, v = c.Next() {
 				totals.AddRow(k, v)
@@ -197,20 +189,6 @@ func (d *bbolt) Daily(keys []string, visit func(w load.Window, t load.Total)) er
 	})
 	totals.Visit(visit)
 	return err
-}
-
-// Range goes through all events: they do not stand by time.
-func (d *bbolt) Range(from, to int64) (t load.Total, err error) {
-	err = d.db.View(func(tx *bolt.Tx) error {
-		c := tx.Bucket(boltEvents).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if at := RowNanos(k); at >= from && at < to {
-				t.Add(RowValue(v))
-			}
-		}
-		return nil
-	})
-	return t, err
 }
 
 func (d *bbolt) Count() (n int, err error) {

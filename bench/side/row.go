@@ -44,11 +44,20 @@ func ReadingOf(key, value []byte) (r load.Reading) {
 	return r
 }
 
+// RowName is the key of the event in what AppendKey appended, copied.
+func RowName(key []byte) string { return string(key[:len(key)-8]) }
+
 // RowNanos is the time in what AppendKey appended.
 func RowNanos(key []byte) int64 { return int64(^binary.BigEndian.Uint64(key[len(key)-8:])) }
 
 // RowType is the type in what AppendValue appended. It is part of it.
 func RowType(value []byte) []byte { return value[17 : 17+value[16]] }
+
+// RowStatus is the status in what AppendValue appended. It is part of it.
+func RowStatus(value []byte) []byte {
+	value = value[17+value[16]:]
+	return value[1 : 1+value[0]]
+}
 
 // RowValue is the number Value in what AppendValue appended.
 func RowValue(value []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(value)) }

@@ -59,6 +59,19 @@ type (
 	Range interface {
 		Range(from, to int64) (load.Total, error)
 	}
+	// Top is the n events with the greatest values, of equal ones the later, in any
+	// order.
+	Top interface {
+		Top(n int, visit func(key string, r load.Reading)) error
+	}
+	// ByKey is the total of each key that has events, in any order.
+	ByKey interface {
+		ByKey(visit func(key string, t load.Total)) error
+	}
+	// Matching is the total of the events that match.
+	Matching interface {
+		Matching(m load.Match) (load.Total, error)
+	}
 	// Replay is all events, in any order: for sides that answer nothing else, so
 	// that it can be seen that what was put is there.
 	Replay interface {

@@ -78,7 +78,7 @@ type Limit struct {
 }
 
 // All are the workloads, in the order of the tables.
-var All = slices.Concat(appends, ingests, reads, aggregates, opens, mixes)
+var All = slices.Concat(appends, ingests, reads, questions, aggregates, opens, mixes)
 
 // Find is the workload of a name.
 func Find(name string) (*Workload, error) {
