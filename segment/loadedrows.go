@@ -8,11 +8,13 @@ import (
 )
 
 // LoadedRows is rows in memory, as batches are read of: those that no sealed file
-// has. Rows are added by one user; then any number may read.
+// has. Rows are added by one user, who then calls Finish; after that any number may
+// read.
 type LoadedRows struct {
 	Names []string // of the columns that a batch has, see [Scan]
 
-	columns Columns
+	columns Columns // of fields, those that are wanted
+	ids     bool    // ColumnID is
 	kinds   []int64 // that are shown
 	runs    []KeyRun
 	keys    []string
@@ -23,15 +25,18 @@ type LoadedRows struct {
 func (l *LoadedRows) Add(r *SealedRow) error {
 	if l.number == nil {
 		l.number = map[string]int{}
-		l.columns.Only = l.Names
-		if l.Names == nil {
-			l.columns.Only = []string{}
+		l.columns.Only = []string{}
+		for _, name := range l.Names {
+			if !strings.HasPrefix(name, "\xff") {
+				l.columns.Only = append(l.columns.Only, name)
+			}
 		}
+		l.ids = slices.Contains(l.Names, ColumnID)
 	}
-	if r.ID != "" && l.columns.wants(ColumnID) {
+	if r.ID != "" && l.ids {
 		l.columns.fieldOf(ColumnID, StringValue).add(StringOf(r.ID), l.columns.Rows)
 	}
-	if err := l.columns.Add(r); err != nil {
+	if err := l.columns.add(r); err != nil {
 		return err
 	}
 	key, ok := l.number[r.Key]
@@ -44,6 +49,9 @@ func (l *LoadedRows) Add(r *SealedRow) error {
 	l.kinds = append(l.kinds, int64(shown(l.columns.Flags[l.columns.Rows-1])))
 	return nil
 }
+
+// Finish ends adding rows.
+func (l *LoadedRows) Finish() { l.columns.finish(l.columns.Rows) }
 
 // Rows is the number of rows.
 func (l *LoadedRows) Rows() int { return l.columns.Rows }
@@ -151,10 +159,9 @@ func (b *Batch) loadedKeys() []KeyRun {
 
 // Passes reports whether p is true of the row, one of the stream of that name.
 func (r *SealedRow) Passes(p index.Predicate, stream string) (bool, error) {
-	fields, err := r.Fields()
-	if err != nil {
-		return false, err
-	}
+	var fields Fields
+	var err error
+	decoded := false // most predicates need no field
 	truth := p.Test(func(column string) (index.Literal, bool) {
 		switch column {
 		case ColumnStream:
@@ -179,10 +186,14 @@ func (r *SealedRow) Passes(p index.Predicate, stream string) (bool, error) {
 			}
 			return index.StringOf(r.ID), true
 		}
+		if !decoded {
+			fields, err = r.Fields()
+			decoded = true
+		}
 		v, ok := fields.Get(column)
 		return v.Literal(), ok
 	})
-	return truth == index.True, nil
+	return truth == index.True && err == nil, err
 }
 
 // shown is the kind that the row is shown as.
