@@ -130,6 +130,7 @@ type scanSource struct {
 	from, to    int64  // of the log: offsets of the frames that are read
 	last        uint64 // of the log, the last position wanted
 	rows        segment.LoadedRows
+	test        *segment.RowTest
 	row         segment.SealedRow // the one that is being loaded
 	gone        map[uint64]bool   // positions in rows that are retracted
 	retractions []scanRetraction
@@ -321,7 +322,7 @@ func (e *eventScan) sealedRetractions(c *scanSource) error {
 
 // load reads a stretch of a log file.
 func (e *eventScan) load(ctx context.Context, c *scanSource) error {
-	c.rows.Names = e.q.Columns
+	c.rows.Names, c.test = e.q.Columns, segment.NewRowTest(e.q.Where, e.s.Name)
 	defer c.rows.Finish()
 	r := c.log.Frames(c.from, c.to)
 	for {
@@ -358,7 +359,7 @@ func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) erro
 	r := &c.row
 	*r = segment.SealedRow{Row: row.Row, Seq: row.seq, Time: t, Recorded: f.Recorded}
 	if e.q.Where != nil {
-		is, err := r.Passes(e.q.Where, e.s.Name)
+		is, err := c.test.Passes(r)
 		if !is || err != nil {
 			return err
 		}
