@@ -51,12 +51,51 @@ func (t *numbering) grow() {
 	}
 }
 
+// textNumbering is a hash table of texts that others keep: open addressing with linear
+// probes. A slot has the high half of the hash and 1 + the number, 0 where there is
+// none.
+type textNumbering struct {
+	slots []uint64
+	n     int
+}
+
+// find is the slot with that hash of the number that is it, or a free one where it
+// belongs.
+func (t *textNumbering) find(hash uint64, is func(number uint32) bool) *uint64 {
+	if 2*t.n >= len(t.slots) {
+		t.grow()
+	}
+	mask := uint64(len(t.slots) - 1)
+	for i := hash >> 32 & mask; ; i = (i + 1) & mask {
+		slot := &t.slots[i]
+		if *slot == 0 || *slot>>32 == hash>>32 && is(uint32(*slot)-1) {
+			return slot
+		}
+	}
+}
+
+func (t *textNumbering) grow() {
+	old := t.slots
+	t.slots = make([]uint64, max(64, 4*len(old)))
+	mask := uint64(len(t.slots) - 1)
+	for _, slot := range old {
+		if slot == 0 {
+			continue
+		}
+		i := slot >> 32 & mask
+		for t.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = slot
+	}
+}
+
 // dictionary numbers the values of a column, those that are not the same to the
 // bit apart.
 type dictionary struct {
 	values []Value
 	bits   [segment.JSONValue + 1]numbering
-	texts  [segment.JSONValue + 1]map[string]uint32
+	texts  textNumbering
 	none   uint32 // 1 + the number of null
 	bytes  int64  // of texts
 	clones bool   // texts are copied, since what they are part of is not to stay
@@ -151,8 +190,9 @@ func wholeOf(v Value) (n int64, ok bool) {
 func (d *dictionary) size() int64 {
 	n := d.bytes + int64(32*cap(d.values)+4*(cap(d.classes)+cap(d.firsts)+cap(d.cells))+12*len(d.whole.keys))
 	for i := range d.bits {
-		n += int64(12*len(d.bits[i].keys) + 40*len(d.texts[i]))
+		n += int64(12 * len(d.bits[i].keys))
 	}
+	n += int64(8 * len(d.texts.slots))
 	return n
 }
 
@@ -194,18 +234,18 @@ func mixed(x uint64) uint64 {
 }
 
 func (d *dictionary) text(k segment.ValueKind, s string) uint32 {
-	n, ok := d.texts[k][s]
-	if !ok {
-		if d.texts[k] == nil {
-			d.texts[k] = map[string]uint32{}
-		}
-		if d.clones {
-			s = strings.Clone(s)
-		}
-		n = d.add(segment.FromText(k, s))
-		d.texts[k][s] = n
-		d.bytes += int64(len(s))
+	h := segment.Hash(uint32(k), s)
+	slot := d.texts.find(h, func(n uint32) bool { return d.values[n].Kind() == k && d.values[n].Text() == s })
+	if *slot != 0 {
+		return uint32(*slot) - 1
 	}
+	if d.clones {
+		s = strings.Clone(s)
+	}
+	n := d.add(segment.FromText(k, s))
+	*slot = h&^math.MaxUint32 | uint64(n+1)
+	d.texts.n++
+	d.bytes += int64(len(s))
 	return n
 }
 
