@@ -50,6 +50,29 @@ func gridOf(w Fixed) (grid, bool) {
 	return grid{}, false
 }
 
+// Even are windows of one size that lie side by side. They are numbered in the order
+// of time.
+type Even struct{ Size, Offset int64 } // 0 ≤ Offset < Size
+
+// EvenOf is w as Even windows, if it is such: tumbling ones, and days and weeks of
+// UTC.
+func EvenOf(w Aligned) (e Even, ok bool) {
+	g, ok := gridOf(w)
+	if !ok || w.Check() != nil {
+		return Even{}, false
+	}
+	return Even{g.size, floorMod(g.offset, g.size)}, true
+}
+
+// Index is the number of the window that holds t.
+func (e Even) Index(t int64) int64 {
+	i := t / e.Size // rounded towards 0
+	for in := t - i*e.Size; in < e.Offset; in += e.Size {
+		i--
+	}
+	return i
+}
+
 // of reports whether all boundaries of coarse are on the grid.
 func (g grid) of(coarse Fixed) bool {
 	c, ok := gridOf(coarse)

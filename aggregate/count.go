@@ -72,7 +72,9 @@ func (c *counts) merge(groups []uint32, other Groups, sign int64) error {
 		return err
 	}
 	for i, n := range o.n {
-		c.n[ordinal(groups, i)] += sign * n
+		if g, ok := ordinal(groups, i); ok {
+			c.n[g] += sign * n
+		}
 	}
 	return nil
 }
@@ -84,6 +86,9 @@ func (c *counts) Result(group int) (segment.Value, error) {
 	}
 	return segment.Int64Of(c.n[group]), nil
 }
+
+// Size implements [Groups].
+func (c *counts) Size() int64 { return int64(8 * cap(c.n)) }
 
 // A count: 1 byte countForm; varint.
 

@@ -88,7 +88,11 @@ func (c *customs) Merge(groups []uint32, other Groups) error {
 		return err
 	}
 	for i, a := range o.groups {
-		if err := c.groups[ordinal(groups, i)].Merge(a); err != nil {
+		g, ok := ordinal(groups, i)
+		if !ok {
+			continue
+		}
+		if err := c.groups[g].Merge(a); err != nil {
 			return err
 		}
 	}
@@ -97,6 +101,10 @@ func (c *customs) Merge(groups []uint32, other Groups) error {
 
 // Result implements [Groups].
 func (c *customs) Result(group int) (segment.Value, error) { return c.groups[group].Result() }
+
+// Size implements [Groups]; what an accumulator keeps beyond a few words is not
+// known.
+func (c *customs) Size() int64 { return int64(64 * len(c.groups)) }
 
 // A custom partial result: 1 byte customForm; uvarint length and bytes of the
 // name; what the function appends.

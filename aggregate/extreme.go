@@ -264,15 +264,52 @@ func (e *extremes) Merge(groups []uint32, other Groups) error {
 	if err != nil {
 		return err
 	}
-	for kind := range segment.JSONValue + 1 {
-		for g := range o.n {
-			if v, ok := o.of(kind, g); ok {
-				e.addValue(ordinal(groups, g), v)
+	for kind := range o.keys {
+		if from := &o.keys[kind]; len(from.least) > 0 {
+			e.keys[kind].grow(e.n)
+			e.keys[kind].merge(groups, from)
+		}
+	}
+	for kind, from := range o.texts {
+		if len(from) > 0 {
+			e.texts[kind] = grow(e.texts[kind], e.n)
+		}
+		for i, t := range from {
+			if g, ok := ordinal(groups, i); ok && t.has {
+				e.addText(segment.ValueKind(kind), g, t.s)
 			}
 		}
 	}
 	return nil
 }
+
+// merge takes in the keys of o.
+func (k *keys) merge(groups []uint32, o *keys) {
+	for i, key := range o.least {
+		g, ok := ordinal(groups, i)
+		switch {
+		case !ok:
+		case key < k.least[g]:
+			k.least[g] = key
+		case key == math.MaxInt64 && i < len(o.ends) && o.ends[i]:
+			k.end(g)
+		}
+	}
+}
+
+// Size implements [Groups]; the texts are those of rows, which others keep too.
+func (e *extremes) Size() (n int64) {
+	for i := range e.keys {
+		n += int64(8*cap(e.keys[i].least) + cap(e.keys[i].ends))
+	}
+	for i := range e.texts {
+		n += int64(textSize * cap(e.texts[i]))
+	}
+	return n
+}
+
+// textSize is about how many bytes a text takes.
+const textSize = 48
 
 // Result implements [Groups].
 func (e *extremes) Result(group int) (segment.Value, error) { return e.best(group), nil }

@@ -201,6 +201,10 @@ func (s *floatSums) merge(c *window, o *floatSums, c2 *window, sign int64) {
 		if uint64(c.hi+hiLimit) >= 2*hiLimit {
 			s.empty(c)
 		}
+	case sign > 0 && c.base != 0 && c.meet(c2):
+		if uint64(c.hi+hiLimit) >= 2*hiLimit {
+			s.empty(c)
+		}
 	default:
 		s.numberOf(c).addSigned(sign < 0, c2.hi, c2.lo, int(c2.base)-1075)
 	}
@@ -214,6 +218,28 @@ func (s *floatSums) merge(c *window, o *floatSums, c2 *window, sign int64) {
 	if from.number != nil {
 		s.numberOf(c).addExact(sign < 0, from.number)
 	}
+}
+
+// meet adds o, which has another base, to c, which goes down to the lower base of
+// the two; it is false, and does nothing, where that would not fit.
+func (c *window) meet(o *window) bool {
+	high, low, base := *c, *o, o.base
+	if c.base < o.base {
+		high, low, base = *o, *c, c.base
+	}
+	by := uint(high.base - low.base)
+	if by >= 64 || high.hi<<by>>by != high.hi || uint64(high.hi<<by+hiLimit) >= 2*hiLimit {
+		return false
+	}
+	lo, carry := bits.Add64(high.lo<<by, low.lo, 0)
+	hi := high.hi<<by | int64(high.lo>>1>>(63-by))
+	c.lo, c.hi, c.base = lo, hi+low.hi+int64(carry), base // both are below 2^62
+	return true
+}
+
+// size is about how many bytes the sums take.
+func (s *floatSums) size() int64 {
+	return int64(40*cap(s.windows) + (8*sumChunks+96)*len(s.rests))
 }
 
 // total adds the finite values of c to x.
@@ -239,27 +265,29 @@ func (r *rest) special() (f float64, decides bool) {
 	return 0, false
 }
 
-// short is the sum of the finite values where the window holds all of them.
-func (s *floatSums) short(c *window) (f float64, exact, ok bool) {
-	if s.view(c).number != nil {
-		return 0, false, false
-	}
+// mean is what is in c / n, correctly rounded; n is from 1 to 2^63 - 1.
+func (c *window) mean(n uint64) float64 {
 	hi, lo, neg := uint64(c.hi), c.lo, c.hi < 0
 	if neg {
 		var borrow uint64
 		lo, borrow = bits.Sub64(0, lo, 0)
 		hi, _ = bits.Sub64(0, hi, borrow)
 	}
-	if hi == 0 && lo == 0 {
-		return 0, true, true
-	}
 	exp := int(c.base) - 1075
 	if hi == 0 {
-		f, exact = round(neg, lo, exp, false)
-		return f, exact, true
+		if lo == 0 {
+			return 0
+		}
+		hi, lo, exp = lo, 0, exp-64
 	}
 	shift := uint(bits.LeadingZeros64(hi))
-	m := hi<<shift | lo>>1>>(63-shift)
-	f, exact = round(neg, m, exp+64-int(shift), lo<<shift != 0)
-	return f, exact, true
+	hi, lo = hi<<shift|lo>>1>>(63-shift), lo<<shift
+	exp -= int(shift)
+	// Long division by words. hi is at least 2^63 and n is less, so q1 is not 0.
+	q1, r := hi/n, hi%n
+	q0, r := bits.Div64(r, lo, n)
+	shift = uint(bits.LeadingZeros64(q1))
+	m := q1<<shift | q0>>1>>(63-shift)
+	f, _ := round(neg, m, exp+64-int(shift), r != 0 || q0<<shift != 0)
+	return f
 }

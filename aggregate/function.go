@@ -3,6 +3,7 @@ package aggregate
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -69,8 +70,9 @@ type Groups interface {
 	Grow(n int)
 	// Add takes rows in. It keeps the texts of v, nothing else.
 	Add(groups []uint32, v *Vector) error
-	// Merge takes in group i of o as part of group groups[i]. o must come from
-	// an equal function; it may still be used, but not changed, afterwards.
+	// Merge takes in group i of o as part of group groups[i], unless that is
+	// [Nowhere]. o must come from an equal function; it may still be used, but
+	// not changed, afterwards, and several may take in parts of it at once.
 	Merge(groups []uint32, o Groups) error
 	// AppendBinary appends the partial result of one group. Equal content gives
 	// equal bytes, however it came together.
@@ -81,7 +83,12 @@ type Groups interface {
 	// Result is the function's value over what the group has taken in: null
 	// where that is nothing, unless the function says otherwise.
 	Result(group int) (segment.Value, error)
+	// Size is about how many bytes of memory the partial results take. O(1).
+	Size() int64
 }
+
+// Nowhere stands in place of an ordinal for a group that Merge leaves out.
+const Nowhere = math.MaxUint32
 
 // Inverse is implemented by the Groups of functions that invert. After taking
 // away what was added the result and the encoding are, bit for bit, as if it had
@@ -216,12 +223,12 @@ func same[G interface {
 	return other, nil
 }
 
-// ordinal is the group that i is part of.
-func ordinal(groups []uint32, i int) int {
+// ordinal is the group that i is part of; ok is false if it is left out.
+func ordinal(groups []uint32, i int) (group int, ok bool) {
 	if groups == nil {
-		return i
+		return i, true
 	}
-	return int(groups[i])
+	return int(groups[i]), groups[i] != Nowhere
 }
 
 // target is the group of row i.

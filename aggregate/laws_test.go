@@ -392,9 +392,18 @@ func TestLaws_ColumnsOfManyWorkersEqualSingleRows(t *testing.T) {
 			if i == 2 {
 				to = perm
 			}
-			if err := all.Merge(to, w); err != nil {
-				t.Fatal(err)
+			some, others := slices.Clone(to), slices.Clone(to)
+			for g := range to { // now some of the groups, now the others
+				*pick(r, []*uint32{&some[g], &others[g]}) = Nowhere
 			}
+			for _, to := range [][]uint32{some, others} {
+				if err := all.Merge(to, w); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if size := all.Size(); size <= 0 || len(rows) > 0 && size > int64(400_000+1000*len(rows)) {
+			t.Fatalf("%s: %d rows in %d groups take %d bytes", f, len(rows)+len(extra), n+1, size)
 		}
 		for g := range want {
 			sameGroup(t, all, g, want[g])
@@ -460,6 +469,49 @@ func TestLaws_ColumnsAtOnceEqualSingleRows(t *testing.T) {
 			}
 			sameGroup(t, g, j, single(t, f, mine))
 		}
+	})
+}
+
+func TestLaws_LooseOverlap(t *testing.T) {
+	eachLaw(t, func(t *testing.T, r *rand.Rand, f Function, rows []Row) {
+		if _, loose := f.Groups(0).(Loose); loose != (f.Laws().Class == Ordered) {
+			t.Fatalf("%s: class %s, Loose is %t", f, f.Laws().Class, loose)
+		} else if !loose {
+			return
+		}
+		all := f.Groups(1).(Loose)
+		parts := []Loose{f.Groups(1).(Loose), f.Groups(1).(Loose), f.Groups(1).(Loose)}
+		for _, i := range r.Perm(len(rows)) {
+			vs, _ := columns(rows[i:i+1], []uint32{0})
+			if err := pick(r, parts).Add(nil, &vs[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, p := range parts {
+			b, err := p.AppendLoose(nil, 0)
+			if err == nil {
+				err = all.MergeLoose(0, b)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range b { // part of it is none, or of fewer rows
+				if err := f.Groups(1).(Loose).MergeLoose(0, b[:n]); err != nil && !errors.Is(err, ErrEncoding) {
+					t.Fatal(err)
+				}
+			}
+		}
+		want := single(t, f, rows)
+		sameGroup(t, all, 0, want)
+		again := f.Groups(1).(Loose) // settled, it goes on
+		b, err := all.AppendLoose(nil, 0)
+		if err == nil {
+			err = again.MergeLoose(0, b)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameGroup(t, again, 0, want)
 	})
 }
 

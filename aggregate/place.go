@@ -86,13 +86,21 @@ func (p *places) Merge(groups []uint32, other Groups) error {
 		return err
 	}
 	for i, r := range o.rows {
-		p.take(ordinal(groups, i), r)
+		if g, ok := ordinal(groups, i); ok {
+			p.take(g, r)
+		}
 	}
 	return nil
 }
 
 // Result implements [Groups].
 func (p *places) Result(group int) (segment.Value, error) { return p.rows[group].Value, nil }
+
+// Size implements [Groups].
+func (p *places) Size() int64 { return int64(rowSize * cap(p.rows)) }
+
+// rowSize is about how many bytes a row takes.
+const rowSize = 64
 
 // A place: 1 byte placeForm; a row, missing if there is none.
 

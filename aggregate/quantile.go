@@ -65,6 +65,7 @@ type quantiles struct {
 	f      Quantile
 	shift  int
 	groups []buckets
+	counts int // of all groups: how long their arrays are
 }
 
 // buckets are the counts of a group. Most are in two arrays, one for each sign.
@@ -163,7 +164,7 @@ func (q *quantiles) count(group int, bucket int32, n int64) {
 	case uint(size-a.first) < uint(len(a.counts)):
 		a.counts[size-a.first] += n
 	default:
-		c.outside(bucket, n, mostBuckets)
+		q.outside(c, bucket, n, mostBuckets)
 	}
 }
 
@@ -177,16 +178,22 @@ func (c *buckets) array(bucket int32) (a *bucketArray, size int32) {
 
 // outside counts a bucket that its array does not reach yet; it becomes no longer
 // than most for it.
-func (c *buckets) outside(bucket int32, n int64, most int) {
-	if a, size := c.array(bucket); bucket != nanBucket && a.reach(size, most) {
+func (q *quantiles) outside(c *buckets, bucket int32, n int64, most int) {
+	a, size := c.array(bucket)
+	if had := len(a.counts); bucket != nanBucket && a.reach(size, most) {
 		a.counts[size-a.first] += n
+		q.counts += len(a.counts) - had
 		return
 	}
 	if c.far == nil {
 		c.far = map[int32]int64{}
 	}
 	c.far[bucket] += n
+	q.counts++
 }
+
+// Size implements [Groups].
+func (q *quantiles) Size() int64 { return int64(96*cap(q.groups) + 8*q.counts) }
 
 // reach makes the array hold a size, if that needs no more than most.
 func (a *bucketArray) reach(size int32, most int) bool {
@@ -262,9 +269,13 @@ func (q *quantiles) merge(groups []uint32, other Groups, sign int64) error {
 	if err != nil {
 		return err
 	}
-	for g := range o.groups {
-		for _, b := range o.groups[g].all() {
-			q.count(ordinal(groups, g), b.bucket, sign*b.n)
+	for i := range o.groups {
+		g, ok := ordinal(groups, i)
+		if !ok {
+			continue
+		}
+		for _, b := range o.groups[i].all() {
+			q.count(g, b.bucket, sign*b.n)
 		}
 	}
 	return nil
@@ -347,7 +358,7 @@ func (q *quantiles) MergeBinary(group int, b []byte) error {
 		if b.bucket == 0 || uint(size-a.first) < uint(len(a.counts)) {
 			q.count(group, b.bucket, b.n)
 		} else {
-			c.outside(b.bucket, b.n, min(mostBuckets, 16*len(all)))
+			q.outside(c, b.bucket, b.n, min(mostBuckets, 16*len(all)))
 		}
 	}
 	return nil

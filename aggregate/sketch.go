@@ -43,6 +43,7 @@ type sketches struct {
 	bits   int
 	few    int // how many hashes are kept themselves
 	groups []sketch
+	held   int // bytes of their sets
 }
 
 // sketch is a set of hashes, or registers once there are more than a few. Which
@@ -92,6 +93,7 @@ func (s *sketches) add(c *sketch, h uint64) {
 	if 2*(c.n+1) > len(c.hashes) {
 		old := c.hashes
 		c.hashes = make([]uint64, max(4, 2*len(old)))
+		s.held += 8 * (len(c.hashes) - len(old))
 		for _, h := range old {
 			if h != 0 {
 				*c.find(h) = h
@@ -122,6 +124,7 @@ func (c *sketch) find(h uint64) *uint64 {
 // dense goes over to registers.
 func (s *sketches) dense(c *sketch) {
 	c.registers = make([]uint8, 1<<s.bits)
+	s.held += len(c.registers) - 8*len(c.hashes)
 	for _, h := range c.hashes {
 		if h != 0 {
 			c.register(h, s.bits)
@@ -144,7 +147,9 @@ func (s *sketches) Merge(groups []uint32, other Groups) error {
 		return err
 	}
 	for i := range o.groups {
-		s.merge(&s.groups[ordinal(groups, i)], &o.groups[i])
+		if g, ok := ordinal(groups, i); ok {
+			s.merge(&s.groups[g], &o.groups[i])
+		}
 	}
 	return nil
 }
@@ -218,6 +223,9 @@ func tau(x float64) float64 {
 		}
 	}
 }
+
+// Size implements [Groups].
+func (s *sketches) Size() int64 { return int64(64*cap(s.groups) + s.held) }
 
 // A distinct sketch
 //

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -72,6 +73,7 @@ type orderedFunction interface {
 type stretches struct {
 	f      orderedFunction
 	groups []stretch
+	rows   int // that were waiting
 }
 
 type stretch struct {
@@ -80,7 +82,7 @@ type stretch struct {
 }
 
 func newStretches(f orderedFunction, n int) *stretches {
-	return &stretches{f, make([]stretch, n)}
+	return &stretches{f: f, groups: make([]stretch, n)}
 }
 
 func (s *stretches) function() Function { return s.f }
@@ -103,6 +105,7 @@ func (s *stretches) Add(groups []uint32, v *Vector) error {
 		g := &s.groups[target(groups, i)]
 		g.waiting = append(g.waiting, v.row(i))
 	}
+	s.rows += len(v.Time)
 	return nil
 }
 
@@ -184,9 +187,14 @@ func (s *stretches) Merge(groups []uint32, other Groups) error {
 		return err
 	}
 	for i := range o.groups {
-		from, to := &o.groups[i], &s.groups[ordinal(groups, i)]
+		g, ok := ordinal(groups, i)
+		if !ok {
+			continue
+		}
+		from, to := &o.groups[i], &s.groups[g]
 		if from.run == nil && to.run == nil {
 			to.waiting = append(to.waiting, from.waiting...)
+			s.rows += len(from.waiting)
 			continue
 		}
 		if err := s.settle(from); err != nil {
@@ -241,6 +249,9 @@ func (e *Edges) check(f Function, r run) error {
 	return nil
 }
 
+// Size implements [Groups]; a run takes no more than the rows that it was made of.
+func (s *stretches) Size() int64 { return int64(64*cap(s.groups) + rowSize*s.rows) }
+
 // A stretch: 1 byte, the form of the function; nothing if there are no rows;
 // otherwise the run.
 
@@ -272,6 +283,62 @@ func (s *stretches) MergeBinary(group int, b []byte) error {
 		return err
 	}
 	return s.join(g, r)
+}
+
+// Loose is implemented by the Groups of functions of class Ordered. Partial results
+// with rows of one among those of the other cannot be merged from their encodings,
+// which are of settled rows. These are of rows as they wait, for a partial result
+// that is put aside while further rows are added to another one.
+type Loose interface {
+	Groups
+	// AppendLoose appends a group, with its rows in no order.
+	AppendLoose(dst []byte, group int) ([]byte, error)
+	// MergeLoose takes in what AppendLoose appended.
+	MergeLoose(group int, b []byte) error
+}
+
+// Loose rows: uvarint their count; each a row, 1 byte: 1 for a heartbeat, else 0.
+// Behind them the encoding of the stretch, if there is one.
+
+// AppendLoose implements [Loose].
+func (s *stretches) AppendLoose(dst []byte, group int) ([]byte, error) {
+	g := &s.groups[group]
+	dst = binary.AppendUvarint(dst, uint64(len(g.waiting)))
+	for i := range g.waiting {
+		dst = append(appendRow(dst, &g.waiting[i]), byte(bit(g.waiting[i].Beat)))
+	}
+	if g.run == nil {
+		return dst, nil
+	}
+	return g.run.append(append(dst, s.f.form())), nil
+}
+
+// MergeLoose implements [Loose].
+func (s *stretches) MergeLoose(group int, b []byte) error {
+	d := segment.NewDecoder(unsafe.String(unsafe.SliceData(b), len(b)))
+	n := d.Uvarint()
+	if n > uint64(len(d.Rest())) {
+		return malformed(s.f)
+	}
+	rows := make([]Row, n)
+	for i := range rows {
+		rows[i] = readRow(&d)
+		beat := d.Byte()
+		if rows[i].Beat = beat == 1; d.Bad() || beat > 1 || !s.f.admits(rows[i].Value.Kind()) {
+			return malformed(s.f)
+		}
+	}
+	if d.Bad() {
+		return malformed(s.f)
+	}
+	if rest := d.Rest(); rest != "" {
+		if err := s.MergeBinary(group, []byte(rest)); err != nil {
+			return err
+		}
+	}
+	s.groups[group].waiting = append(s.groups[group].waiting, rows...)
+	s.rows += len(rows)
+	return nil
 }
 
 // between is the time from a to b, a not after b.

@@ -123,13 +123,17 @@ func (s *sums) merge(groups []uint32, other Groups, sign int64) error {
 		s.ints = grow(s.ints, s.n)
 	}
 	for i, c := range o.ints {
-		s.ints[ordinal(groups, i)].merge(c, sign)
+		if g, ok := ordinal(groups, i); ok {
+			s.ints[g].merge(c, sign)
+		}
 	}
 	if len(o.floats.windows) > 0 {
 		s.floats.grow(s.n)
 	}
 	for i := range o.floats.windows {
-		s.floats.merge(&s.floats.windows[ordinal(groups, i)], &o.floats, &o.floats.windows[i], sign)
+		if g, ok := ordinal(groups, i); ok {
+			s.floats.merge(&s.floats.windows[g], &o.floats, &o.floats.windows[i], sign)
+		}
 	}
 	return nil
 }
@@ -172,11 +176,8 @@ func (s *sums) float(i intSum, f window, n int64) float64 {
 	if v, decides := r.special(); decides {
 		return v
 	}
-	if i.n == 0 {
-		// If the sum is a float and so is n, IEEE division rounds once.
-		if v, exact, ok := s.floats.short(&f); ok && (n == 1 || exact && n <= 1<<53) {
-			return v / float64(n)
-		}
+	if i.n == 0 && r.number == nil {
+		return f.mean(uint64(n))
 	}
 	x := newSum()
 	i.total(x)
@@ -186,6 +187,9 @@ func (s *sums) float(i intSum, f window, n int64) float64 {
 	}
 	return quotient(x.int(), x.low, big.NewInt(n))
 }
+
+// Size implements [Groups].
+func (s *sums) Size() int64 { return int64(24*cap(s.ints)) + s.floats.size() }
 
 // A sum
 //

@@ -53,6 +53,7 @@ type tallies struct {
 	used  int
 	ids   map[string]uint64
 	texts []string
+	held  int64 // bytes of texts
 
 	// byGroup are the tallies in the order of groups and starts where each
 	// begins; nil when a tally has changed.
@@ -124,6 +125,7 @@ func (t *tallies) number(s string) uint64 {
 		}
 		id = uint64(len(t.texts))
 		t.texts = append(t.texts, s)
+		t.held += int64(textSize + len(s))
 		t.ids[s] = id
 	}
 	return id
@@ -231,11 +233,15 @@ func (t *tallies) merge(groups []uint32, other Groups, sign int64) error {
 		if s.count == 0 {
 			continue
 		}
+		g, ok := ordinal(groups, int(s.group))
+		if !ok {
+			continue
+		}
 		bits := s.bits
 		if v := o.value(&s); v.Text() != "" || s.kind >= segment.StringValue && s.kind != segment.TimeValue {
 			bits = t.number(v.Text())
 		}
-		t.count(ordinal(groups, int(s.group)), s.kind, bits, sign*s.count)
+		t.count(g, s.kind, bits, sign*s.count)
 	}
 	return nil
 }
@@ -299,6 +305,11 @@ func (t *tallies) list(all []tally) segment.Value {
 		out = fmt.Appendf(out, `,"count":%d}`, all[i].count)
 	}
 	return segment.JSONOf(append(out, ']'))
+}
+
+// Size implements [Groups].
+func (t *tallies) Size() int64 {
+	return int64(24*(cap(t.slots)+cap(t.byGroup))+8*cap(t.starts)) + t.held
 }
 
 // A tally: 1 byte tallyForm; uvarint count of values, and for each, in the order

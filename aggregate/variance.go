@@ -193,7 +193,11 @@ func (s *spreads) merge(groups []uint32, other Groups, sign int64) error {
 		return err
 	}
 	for i := range o.squares {
-		from, to := &o.squares[i], &s.squares[ordinal(groups, i)]
+		g, ok := ordinal(groups, i)
+		if !ok {
+			continue
+		}
+		from, to := &o.squares[i], &s.squares[g]
 		if to.base == 0 && to.wide == 0 && sign > 0 {
 			to.base, to.w = from.base, from.w
 		} else if from.w != ([3]uint64{}) {
@@ -247,6 +251,11 @@ func (s *spreads) Result(group int) (segment.Value, error) {
 		v = math.Sqrt(v)
 	}
 	return segment.Float64Of(v), nil
+}
+
+// Size implements [Groups].
+func (s *spreads) Size() int64 {
+	return s.sums.Size() + int64(32*cap(s.squares)+(8*squareChunks+64)*len(s.wide))
 }
 
 // A spread: 1 byte spreadForm; uvarint length, and the encoding of the sum; a

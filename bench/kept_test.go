@@ -17,7 +17,13 @@ import (
 // memory it takes is watched.
 func ready(b *testing.B, of int, name string) (history, *load.Load, resident) {
 	b.Helper()
-	l, dir := keptSide(b, of, name)
+	return readyOf(b, of, loadOf(name))
+}
+
+// readyOf is ready for a load that has no name.
+func readyOf(b *testing.B, of int, l *load.Load) (history, *load.Load, resident) {
+	b.Helper()
+	dir := keptSide(b, of, l)
 	memory := resident{meter.Watch()}
 	s, err := openSide(of, dir, l, side.Ask)
 	if err != nil {
@@ -32,10 +38,9 @@ func ready(b *testing.B, of int, name string) (history, *load.Load, resident) {
 }
 
 // keptSide is the directory of a side's database with -events events of a load.
-func keptSide(b *testing.B, of int, name string) (*load.Load, string) {
+func keptSide(b *testing.B, of int, l *load.Load) string {
 	b.Helper()
-	l := loadOf(name)
-	return l, kept(b, sides[of].Name+"-"+name, func(dir string) error { return buildSide(of, dir, l) })
+	return kept(b, sides[of].Name+"-"+l.String(), func(dir string) error { return buildSide(of, dir, l) })
 }
 
 // buildSide makes a database of the first -events events of l, in the batches of

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/annalsdb/annals/bench/load"
 	"github.com/annalsdb/annals/bench/side"
 	"github.com/annalsdb/annals/query"
+	"github.com/annalsdb/annals/store"
 )
 
 // The questions of BenchmarkEventScan as queries: count, sum, average and greatest of
@@ -36,29 +38,50 @@ func BenchmarkQuery(b *testing.B) {
 		{"top10", query.From(side.Stream).Select(query.Col("key"), query.Col("value")).OrderBy(query.Col("value").Desc()).Limit(10), 10},
 		{"by-key", query.From(side.Stream).GroupBy(query.Col("key")).Select(query.Col("key"), query.Count(), query.Call("sum", query.Col("value"))), keysOf(l)},
 	} {
-		for _, workers := range []int{1, 2} {
-			b.Run(fmt.Sprintf("of=%s/workers=%d", c.name, workers), func(b *testing.B) {
-				o := query.Options{Workers: workers}
-				b.ReportAllocs()
-				for b.Loop() {
-					result, err := o.Run(context.Background(), query.View(db.Latest()), c.q)
+		ask(b, db, c.name, c.q, c.want)
+	}
+}
+
+// The same totals of events that are spread over ten years: some 29,000 groups; by
+// type alone; and of everything.
+//
+//	go test ./bench -run '^$' -bench TenYears -benchtime 20x -events 1000000 -dir /tmp -timeout 0
+func BenchmarkTenYears(b *testing.B) {
+	step := 10 * 365 * 24 * time.Hour / time.Duration(*eventsFlag)
+	s, l, _ := readyOf(b, 0, newLoad(load.Spec{NumKeys: 100_000, Skew: load.Skew, Step: step.Truncate(time.Millisecond)}))
+	db := s.(*side.Engine).DB
+	total := []query.Selectable{query.Count(), query.Call("sum", query.Col("value")), query.Call("avg", query.Col("value")), query.Call("max", query.Col("value"))}
+	byType := query.From(side.Stream).GroupBy(query.Col("type")).Select(total...)
+	ask(b, db, "type-day", byType.Window(query.Calendar(1, query.Day, "")), len(l.Totals(*eventsFlag, load.Day, nil)))
+	ask(b, db, "type", byType, 8)
+	ask(b, db, "all", query.From(side.Stream).Select(total...), 1)
+	ask(b, db, "count", query.From(side.Stream).Select(query.Count()), 1)
+}
+
+// ask measures a query, which has so many rows, by one worker and by two.
+func ask(b *testing.B, db *store.DB, name string, q query.Query, want int) {
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("of=%s/workers=%d", name, workers), func(b *testing.B) {
+			o := query.Options{Workers: workers}
+			b.ReportAllocs()
+			for b.Loop() {
+				result, err := o.Run(context.Background(), query.View(db.Latest()), q)
+				if err != nil {
+					b.Fatal(err)
+				}
+				rows := 0
+				for batch, err := range result.Batches() {
 					if err != nil {
 						b.Fatal(err)
 					}
-					rows := 0
-					for batch, err := range result.Batches() {
-						if err != nil {
-							b.Fatal(err)
-						}
-						rows += batch.Rows
-					}
-					if rows != c.want {
-						b.Fatalf("%d rows, want %d", rows, c.want)
-					}
+					rows += batch.Rows
 				}
-				b.ReportMetric(float64(*eventsFlag)*float64(b.N)/b.Elapsed().Seconds()/float64(workers)/1e6, "Mevents/s/worker")
-			})
-		}
+				if rows != want {
+					b.Fatalf("%d rows, want %d", rows, want)
+				}
+			}
+			b.ReportMetric(float64(*eventsFlag)*float64(b.N)/b.Elapsed().Seconds()/float64(workers)/1e6, "Mevents/s/worker")
+		})
 	}
 }
 

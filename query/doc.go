@@ -38,17 +38,20 @@
 //
 // A GROUP BY numbers the values of each column, then pairs of numbers (ordinals.go),
 // and adds whole columns to the groups of package aggregate (group.go). Each worker
-// groups what it reads; at the end, groups that are the same are joined
-// (rungroup.go). Sessions are groups of one time each until then. ORDER BY with LIMIT
-// keeps the first rows in a heap, and computes what is selected of no others.
+// groups what it reads; at the end, each joins those of all workers that have the
+// same part of a hash (rungroup.go). Sessions are groups of one time each until then.
+// Groups beyond memory go to disk in such parts (disk.go). What becomes of groups are
+// batches again (finishgroup.go), and goes through HAVING and into the answer as rows
+// that are read do (answer.go). ORDER BY with LIMIT keeps the first rows in a heap,
+// and computes what is selected of no others.
 //
 // # Limits
 //
-// Groups, rows to be put in order and joined states stay in memory: beyond
-// Options.MemoryBytes a query is [ErrMemory], and nothing is written to disk. The
-// sizes are reckoned, not measured; what quantiles, distinct values and values over
-// time keep for each group is not among them. Only scans of events, and what follows
-// them, are shared among workers; joining groups is the work of one. Pages
+// Rows to be put in order, joined states, and a single group stay in memory: beyond
+// Options.MemoryBytes a query is [ErrMemory]. So do the distinct rows of a GROUP BY,
+// and the sessions of one group. The sizes are reckoned, not measured, and what a
+// worker adds at once, up to 4,096 rows, can be beyond. Only scans of events, and what
+// follows them, are shared among workers; putting rows in order is the work of one. Pages
 // that are wanted whole are read too, where their statistics have count and sum.
 //
 // Fields have no schema: each row has values of whatever kinds they were written

@@ -191,7 +191,7 @@ func (x *executor) explainCost(line lines) {
 	} else {
 		line("rows read: %d", s.Read)
 	}
-	line("memory: %d bytes at most", s.PeakMemory)
+	line("memory: %d bytes at most; written to disk: %d bytes", s.PeakMemory, s.Spilled)
 	line("time: %s by %d workers", s.Elapsed.Round(time.Microsecond), s.Workers)
 }
 

@@ -1,7 +1,9 @@
 package query
 
 import (
-	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/annalsdb/annals/aggregate"
@@ -99,10 +101,9 @@ func (f distinctly) Groups(n int) aggregate.Groups {
 type distincts struct {
 	of     aggregate.Function
 	groups []map[string]Value
+	values int // in all groups
 	key    []byte
 }
-
-var errNotEncoded = errors.New("distinct values are not written to disk")
 
 // Len implements [aggregate.Groups].
 func (d *distincts) Len() int { return len(d.groups) }
@@ -133,6 +134,8 @@ func (d *distincts) add(g int, v Value) {
 	d.key = appendKey(d.key[:0], v)
 	if had, ok := d.groups[g][string(d.key)]; ok {
 		v = shown(had, v)
+	} else {
+		d.values++
 	}
 	d.groups[g][string(d.key)] = v
 }
@@ -142,6 +145,9 @@ func (d *distincts) Merge(groups []uint32, o aggregate.Groups) error {
 	for i, set := range o.(*distincts).groups {
 		g := i
 		if groups != nil {
+			if groups[i] == aggregate.Nowhere {
+				continue
+			}
 			g = int(groups[i])
 		}
 		for _, v := range set {
@@ -151,11 +157,30 @@ func (d *distincts) Merge(groups []uint32, o aggregate.Groups) error {
 	return nil
 }
 
-// AppendBinary implements [aggregate.Groups].
-func (d *distincts) AppendBinary(dst []byte, _ int) ([]byte, error) { return dst, errNotEncoded }
+// Size implements [aggregate.Groups].
+func (d *distincts) Size() int64 { return int64(8*cap(d.groups) + 96*d.values) }
+
+// AppendBinary implements [aggregate.Groups]: the values, sorted by their keys.
+func (d *distincts) AppendBinary(dst []byte, group int) ([]byte, error) {
+	set := d.groups[group]
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		dst = segment.AppendValue(dst, set[key])
+	}
+	return dst, nil
+}
 
 // MergeBinary implements [aggregate.Groups].
-func (d *distincts) MergeBinary(int, []byte) error { return errNotEncoded }
+func (d *distincts) MergeBinary(group int, b []byte) error {
+	values := segment.NewDecoder(string(b))
+	for values.Rest() != "" {
+		v := values.Value()
+		if values.Bad() || !isNumber(v) {
+			return fmt.Errorf("decode %s: %w", distinctly{d.of}, aggregate.ErrEncoding)
+		}
+		d.add(group, v)
+	}
+	return nil
+}
 
 // Result implements [aggregate.Groups].
 func (d *distincts) Result(group int) (Value, error) {

@@ -8,21 +8,25 @@ import (
 	"github.com/annalsdb/annals/segment"
 )
 
-// grouper is one worker's part of a GROUP BY: it numbers groups from 0 as they come
-// and adds rows to their aggregates.
+// grouper is groups of a GROUP BY: it numbers them from 0 as they come and adds rows
+// to their aggregates, or what other groupers have of the same groups.
 type grouper struct {
 	x       *executor
 	columns []dictionary // of groups, then of starts and, of hopping windows, ends
 	pairs   []pairing    // of the columns but the first
+	shown   [][]uint32   // by column, of which value a group shows; nil where a class is one value
 	sums    []summing
 	groups  int
 	held    int64 // bytes
+	most    int64 // bytes, beyond which groups go to disk
 
 	starter func(dst, times []int64)
+	even    aggregate.Even // in place of a starter, if its size is not 0
 	starts  []int64
 	ends    []int64
-	sel     []uint16 // with a row for each window that it is in
-	ords    []uint32
+	sel     []uint16   // with a row for each window that it is in
+	codes   [][]uint32 // by column, the numbers of the values of rows
+	ords    []uint32   // the groups of rows
 	next    []uint32
 	spans   []aggregate.Span
 }
@@ -52,9 +56,12 @@ func (x *executor) newGrouper() (*grouper, error) {
 	default:
 		n++
 	}
-	g := &grouper{x: x, columns: make([]dictionary, n), pairs: make([]pairing, max(n-1, 0))}
+	g := &grouper{x: x, columns: make([]dictionary, n), pairs: make([]pairing, max(n-1, 0)),
+		shown: make([][]uint32, n), codes: make([][]uint32, n), most: x.limitBytes / 2 / int64(x.workers)}
 	if w, ok := x.windows.(aggregate.Aligned); ok {
-		g.starter = w.Starter()
+		if g.even, ok = aggregate.EvenOf(w); !ok {
+			g.starter = w.Starter()
+		}
 	}
 	for _, a := range x.aggregates {
 		f, err := a.function()
@@ -119,13 +126,18 @@ func (g *grouper) add(b *batch) error {
 	if err != nil || count(sel, b.n) == 0 {
 		return err
 	}
-	if len(g.columns) == 0 {
-		return g.sum(b, sel, nil)
-	}
 	if err := g.number(b, sel); err != nil {
 		return err
 	}
-	return g.sum(b, sel, g.ords)
+	ords := g.ords
+	if len(g.columns) == 0 {
+		ords = nil
+	}
+	if err := g.sum(b, sel, ords); err != nil {
+		return err
+	}
+	g.hold()
+	return nil
 }
 
 // assign finds the windows of rows, and is the rows once for each.
@@ -148,12 +160,13 @@ func (g *grouper) assign(b *batch) ([]uint16, error) {
 	}
 	if g.starter != nil {
 		g.starter(g.starts, g.starts)
-		return b.sel, nil
 	}
 	if h, ok := w.(aggregate.Hopping); ok {
 		return g.hop(h, b.rows(b.sel)), nil
 	}
-	return b.sel, nil // of sessions the times themselves are the starts
+	// Of sessions the times are the starts; of even windows they are as good when
+	// starts are numbered.
+	return b.sel, nil
 }
 
 func (g *grouper) hop(w aggregate.Hopping, rows []uint16) []uint16 {
@@ -170,13 +183,8 @@ func (g *grouper) hop(w aggregate.Hopping, rows []uint16) []uint16 {
 
 // number makes ords the groups of rows.
 func (g *grouper) number(b *batch, sel []uint16) error {
-	known := 0 // numbers so far
 	for k := range g.columns {
-		d := &g.columns[k]
-		to := g.ords[:0]
-		if k > 0 {
-			to = g.next[:0]
-		}
+		d, to := &g.columns[k], g.codes[k][:0]
 		switch at := k - len(g.x.groups); {
 		case at < 0:
 			c, err := b.vector(g.x.groups[k], sel)
@@ -184,22 +192,90 @@ func (g *grouper) number(b *batch, sel []uint16) error {
 				return err
 			}
 			to = d.column(to, c, sel, b.n)
+		case at == 0 && g.even.Size > 0:
+			to = d.windows(to, g.starts, g.x.windows.(aggregate.Aligned), g.even)
 		case at == 0:
 			to = d.times(to, g.starts)
 		default:
 			to = d.times(to, g.ends)
 		}
+		g.codes[k] = to
+	}
+	g.place()
+	return nil
+}
+
+// place makes ords the groups of rows, of which codes has the numbers of their values
+// in each column.
+func (g *grouper) place() {
+	had, known := g.groups, 0
+	for k := range g.columns {
+		d, to := &g.columns[k], g.codes[k]
+		if d.classes != nil {
+			g.next = g.next[:0]
+			for _, code := range to {
+				g.next = append(g.next, d.classes[code])
+			}
+			to = g.next
+		}
 		if k == 0 {
-			g.ords, known = to, len(d.values)
+			g.ords, known = append(g.ords[:0], to...), d.len()
 			continue
 		}
-		g.next = to
 		p := &g.pairs[k-1]
-		p.pairs(g.ords, to, known, len(d.values))
+		p.pairs(g.ords, to, known, d.len())
 		known = len(p.left)
 	}
 	g.grow(known)
-	return g.hold()
+	for k := range g.columns {
+		if g.columns[k].classes != nil {
+			g.show(k, had)
+		}
+	}
+}
+
+// nothing stands for the number of a value that there is not.
+const nothing = math.MaxUint32
+
+// show makes groups show the values of rows in a column with floats. had is how many
+// groups there were before these rows.
+func (g *grouper) show(k, had int) {
+	d, shown := &g.columns[k], g.shown[k]
+	if shown == nil {
+		shown = g.codesOf(k, had) // each class had one value so far
+	}
+	for len(shown) < g.groups {
+		shown = append(shown, nothing)
+	}
+	for i, code := range g.codes[k] {
+		if s := &shown[g.ords[i]]; *s == nothing {
+			*s = code
+		} else if *s != code {
+			*s = d.shown(*s, code)
+		}
+	}
+	g.shown[k] = shown
+}
+
+// codesOf is the numbers of the values that the first groups show in a column.
+func (g *grouper) codesOf(k, groups int) []uint32 {
+	if g.shown[k] != nil {
+		return g.shown[k]
+	}
+	codes := make([]uint32, groups)
+	for i := range codes {
+		codes[i] = uint32(i)
+	}
+	for at := len(g.columns) - 1; at > 0 && at >= k; at-- {
+		from := g.pairs[at-1].left
+		if at == k {
+			from = g.pairs[at-1].right
+		}
+		for i, c := range codes {
+			codes[i] = from[c]
+		}
+	}
+	return codes
 }
 
 // times appends the numbers of times.
@@ -218,20 +294,46 @@ func (d *dictionary) times(dst []uint32, times []int64) []uint32 {
 	return dst
 }
 
-// values is what a group is of: values of groups, then of windows.
-func (g *grouper) values(dst []Value, group int) []Value {
-	n := len(dst)
-	dst = append(dst, make([]Value, len(g.columns))...)
-	at := uint32(group)
-	for k := len(g.columns) - 1; k > 0; k-- {
-		p := &g.pairs[k-1]
-		dst[n+k] = g.columns[k].values[p.right[at]]
-		at = p.left[at]
-	}
-	if len(g.columns) > 0 {
-		dst[n] = g.columns[0].values[at]
+// windows appends the numbers of the starts of the windows that times are in, which
+// are even.
+func (d *dictionary) windows(dst []uint32, times []int64, w aggregate.Aligned, even aggregate.Even) []uint32 {
+	for _, t := range times {
+		i := even.Index(t)
+		if at := uint64(i - d.lowest); at < uint64(len(d.cells)) && d.cells[at] != 0 {
+			dst = append(dst, d.cells[at]-1)
+			continue
+		}
+		n := d.bit(segment.TimeValue, uint64(w.At(t).Start))
+		d.cell(i, n)
+		dst = append(dst, n)
 	}
 	return dst
+}
+
+// cellsMost is how many windows the array may have.
+const cellsMost = 1 << 18
+
+// cell notes the number of a window, unless it is too far off the others.
+func (d *dictionary) cell(window int64, number uint32) {
+	if window < math.MinInt64/4 || window > math.MaxInt64/4 {
+		return
+	}
+	if len(d.cells) == 0 {
+		d.lowest = window
+	}
+	lo, hi := min(d.lowest, window), max(d.lowest+int64(len(d.cells)), window+1)
+	if hi-lo > cellsMost {
+		return
+	}
+	if n := int64(len(d.cells)); hi-lo > n {
+		cells := make([]uint32, min(max(2*(hi-lo), 512), cellsMost))
+		if lo < d.lowest { // the next ones may lie as far before
+			lo = hi - int64(len(cells))
+		}
+		copy(cells[d.lowest-lo:], d.cells)
+		d.lowest, d.cells = lo, cells
+	}
+	d.cells[window-d.lowest] = number + 1
 }
 
 // sum adds rows to the aggregates of their groups, nil being group 0.
@@ -452,14 +554,16 @@ func (s *summing) addRows(x *executor, b *batch, c *Column, sel []uint16, ords [
 }
 
 // hold counts the memory of groups, about.
-func (g *grouper) hold() error {
-	size := int64(g.groups) * int64(48*len(g.columns)+64*len(g.sums)+16)
+func (g *grouper) hold() {
+	size := int64(g.groups) * int64(24*len(g.columns))
 	for i := range g.columns {
-		size += g.columns[i].bytes
+		size += g.columns[i].size()
 	}
-	more := size - g.held
+	for i := range g.sums {
+		size += g.sums[i].groups.Size()
+	}
+	g.x.note(size - g.held)
 	g.held = size
-	return g.x.hold(more)
 }
 
 // end is the end of the window that starts there.

@@ -64,20 +64,37 @@ func (s *sorter) wants(keys []Value) bool {
 
 // add takes in a row that is wanted, and keeps both.
 func (s *sorter) add(values, keys []Value) error {
-	r := answerRow{values, keys, s.made}
-	s.made++
-	if s.most < 0 {
-		s.rows = append(s.rows, r)
-		return s.x.hold(rowBytes(values) + rowBytes(keys))
+	had := len(s.rows)
+	s.keep(answerRow{values: values, keys: keys})
+	if len(s.rows) == had {
+		return nil
 	}
-	if len(s.rows) < s.most {
+	return s.x.hold(rowBytes(values) + rowBytes(keys))
+}
+
+// keep keeps a row that is wanted, in place of the last one if there are enough.
+func (s *sorter) keep(r answerRow) {
+	r.seq = s.made
+	s.made++
+	switch {
+	case s.most < 0:
+		s.rows = append(s.rows, r)
+	case len(s.rows) < s.most:
 		s.rows = append(s.rows, r)
 		s.up(len(s.rows) - 1)
-		return s.x.hold(rowBytes(values) + rowBytes(keys))
+	default:
+		s.rows[0] = r
+		s.down(0)
 	}
-	s.rows[0] = r
-	s.down(0)
-	return nil
+}
+
+// join takes in the rows of o.
+func (s *sorter) join(o *sorter) {
+	for _, r := range o.rows {
+		if s.wants(r.keys) {
+			s.keep(r)
+		}
+	}
 }
 
 // rowBytes is how much memory values take, about.
@@ -120,141 +137,4 @@ func (s *sorter) down(i int) {
 func (s *sorter) sorted() []answerRow {
 	slices.SortFunc(s.rows, func(a, b answerRow) int { return s.compare(&a, &b) })
 	return s.rows
-}
-
-// output makes rows of the answer of rows that are read, or of groups, one by one.
-type output struct {
-	x    *executor
-	emit func(*Batch) error
-	b    *Batch
-	skip int64 // of OFFSET
-	left int64 // of LIMIT, -1 for no end
-
-	sort *sorter        // nil: rows go on as they come
-	seen map[string]int // of DISTINCT, by key: place in rows
-	rows []answerRow    // of DISTINCT
-	key  []byte
-}
-
-// newOutput makes an output that puts rows in order if inOrder.
-func (x *executor) newOutput(emit func(*Batch) error) *output {
-	o := &output{x: x, emit: emit, skip: x.offset, left: x.limit}
-	if len(x.order) > 0 {
-		o.sort = x.newSorter()
-	}
-	if x.distinct {
-		o.seen = map[string]int{}
-	}
-	return o
-}
-
-// add takes in a row that outputs and order are computed of.
-func (o *output) add(row []Value) error {
-	var keys []Value
-	for i := range o.x.order {
-		v, err := o.x.order[i].by.eval(row)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, v)
-	}
-	if o.seen == nil && o.sort != nil && !o.sort.wants(keys) {
-		return nil
-	}
-	values := make([]Value, len(o.x.outputs))
-	for i, n := range o.x.outputs {
-		var err error
-		if values[i], err = n.eval(row); err != nil {
-			return err
-		}
-	}
-	switch {
-	case o.seen != nil:
-		return o.addDistinct(values, keys)
-	case o.sort != nil:
-		return o.sort.add(values, keys)
-	}
-	return o.put(values)
-}
-
-// addDistinct keeps one of rows that are the same.
-func (o *output) addDistinct(values, keys []Value) error {
-	o.key = o.key[:0]
-	for _, v := range values {
-		o.key = appendKey(o.key, v)
-	}
-	if i, ok := o.seen[string(o.key)]; ok {
-		for c, v := range values {
-			o.rows[i].values[c] = shown(o.rows[i].values[c], v)
-		}
-		return nil
-	}
-	o.seen[string(o.key)] = len(o.rows)
-	o.rows = append(o.rows, answerRow{values: values, keys: keys})
-	return o.x.hold(2*rowBytes(values) + rowBytes(keys))
-}
-
-// put hands a row on, unless it is one that OFFSET leaves out.
-func (o *output) put(values []Value) error {
-	if o.skip > 0 {
-		o.skip--
-		return nil
-	}
-	if o.left == 0 {
-		return errEnough
-	}
-	if o.b == nil {
-		o.b = newBatchOf(len(values))
-	}
-	for i, v := range values {
-		o.b.Columns[i].append(v)
-	}
-	o.b.Rows++
-	if o.left > 0 {
-		o.left--
-	}
-	if o.b.Rows >= batchRows {
-		return o.flush()
-	}
-	return nil
-}
-
-func (o *output) flush() error {
-	b := o.b
-	if o.b = nil; b == nil {
-		return nil
-	}
-	return o.emit(b)
-}
-
-// end hands on what is kept.
-func (o *output) end() error {
-	for i := range o.rows {
-		r := &o.rows[i]
-		if o.sort == nil {
-			if err := o.put(r.values); err != nil {
-				return o.enough(err)
-			}
-		} else if o.sort.wants(r.keys) {
-			if err := o.sort.add(r.values, r.keys); err != nil {
-				return err
-			}
-		}
-	}
-	if o.sort != nil {
-		for _, r := range o.sort.sorted() {
-			if err := o.put(r.values); err != nil {
-				return o.enough(err)
-			}
-		}
-	}
-	return o.flush()
-}
-
-// enough is err, or nil after the last rows if it only says that they were.
-func (o *output) enough(err error) error {
-	if err == errEnough {
-		return o.flush()
-	}
-	return err
 }

@@ -1,8 +1,10 @@
 package query
 
 import (
+	"math"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -26,8 +28,7 @@ func (t *numbering) find(key uint64, next int) (number uint32, isNew bool) {
 		t.grow()
 	}
 	mask := uint64(len(t.keys) - 1)
-	hi, lo := bits.Mul64(key^0x9e3779b97f4a7c15, 0xd1342543de82ef95)
-	for i := (hi ^ lo) & mask; ; i = (i + 1) & mask {
+	for i := mixed(key) & mask; ; i = (i + 1) & mask {
 		switch {
 		case t.at[i] == 0:
 			t.keys[i], t.at[i] = key, uint32(next)+1
@@ -50,14 +51,65 @@ func (t *numbering) grow() {
 	}
 }
 
+// textNumbering is a hash table of texts that others keep: open addressing with linear
+// probes. A slot has the high half of the hash and 1 + the number, 0 where there is
+// none.
+type textNumbering struct {
+	slots []uint64
+	n     int
+}
+
+// find is the slot with that hash of the number that is it, or a free one where it
+// belongs.
+func (t *textNumbering) find(hash uint64, is func(number uint32) bool) *uint64 {
+	if 2*t.n >= len(t.slots) {
+		t.grow()
+	}
+	mask := uint64(len(t.slots) - 1)
+	for i := hash >> 32 & mask; ; i = (i + 1) & mask {
+		slot := &t.slots[i]
+		if *slot == 0 || *slot>>32 == hash>>32 && is(uint32(*slot)-1) {
+			return slot
+		}
+	}
+}
+
+func (t *textNumbering) grow() {
+	old := t.slots
+	t.slots = make([]uint64, max(64, 4*len(old)))
+	mask := uint64(len(t.slots) - 1)
+	for _, slot := range old {
+		if slot == 0 {
+			continue
+		}
+		i := slot >> 32 & mask
+		for t.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = slot
+	}
+}
+
 // dictionary numbers the values of a column, those that are not the same to the
-// bit apart: 1 and 1.0 become one group only where groups of workers meet.
+// bit apart.
 type dictionary struct {
 	values []Value
 	bits   [segment.JSONValue + 1]numbering
-	texts  [segment.JSONValue + 1]map[string]uint32
+	texts  textNumbering
 	none   uint32 // 1 + the number of null
 	bytes  int64  // of texts
+	clones bool   // texts are copied, since what they are part of is not to stay
+
+	// Values that are the same, as 1 and 1.0, are one class, and groups go by
+	// classes. Without floats these are nil, and each value is a class of its own.
+	classes []uint32 // of each value
+	firsts  []uint32 // the first value of each class
+	whole   numbering
+
+	// Even windows are found in an array, from the lowest on: 1 more than their
+	// numbers, 0 for those that have none.
+	cells  []uint32
+	lowest int64
 
 	// Of the last page: the numbers of the texts in its dictionary, 1 more, 0
 	// for those that were not asked for yet.
@@ -71,8 +123,7 @@ func (d *dictionary) number(v Value) uint32 {
 	switch k := v.Kind(); {
 	case k == segment.NullValue:
 		if d.none == 0 {
-			d.values = append(d.values, v)
-			d.none = uint32(len(d.values))
+			d.none = d.add(v) + 1
 		}
 		return d.none - 1
 	case isText(k):
@@ -89,23 +140,112 @@ func (d *dictionary) number(v Value) uint32 {
 func (d *dictionary) bit(k segment.ValueKind, b uint64) uint32 {
 	n, isNew := d.bits[k].find(b, len(d.values))
 	if isNew {
-		v := segment.FromInt(k, int64(b))
-		d.values = append(d.values, v)
+		d.add(segment.FromInt(k, int64(b)))
 	}
 	return n
 }
 
-func (d *dictionary) text(k segment.ValueKind, s string) uint32 {
-	n, ok := d.texts[k][s]
-	if !ok {
-		if d.texts[k] == nil {
-			d.texts[k] = map[string]uint32{}
-		}
-		n = uint32(len(d.values))
-		d.texts[k][s] = n
-		d.values = append(d.values, segment.FromText(k, s))
-		d.bytes += int64(len(s))
+// add gives a new value the next number.
+func (d *dictionary) add(v Value) uint32 {
+	n := uint32(len(d.values))
+	d.values = append(d.values, v)
+	if d.classes != nil || v.Kind() == segment.Float64Value {
+		d.classify(n)
 	}
+	return n
+}
+
+// classify finds the class of the last value; at the first float, those of all.
+func (d *dictionary) classify(n uint32) {
+	if d.classes == nil {
+		d.classes = make([]uint32, 0, n+1)
+		for i := range n {
+			d.classify(i)
+		}
+	}
+	next := uint32(len(d.firsts))
+	class := next
+	if whole, ok := wholeOf(d.values[n]); ok {
+		class, _ = d.whole.find(uint64(whole), int(next))
+	}
+	if class == next {
+		d.firsts = append(d.firsts, n)
+	}
+	d.classes = append(d.classes, class)
+}
+
+// wholeOf is the int64 that a value is the same as.
+func wholeOf(v Value) (n int64, ok bool) {
+	switch v.Kind() {
+	case segment.Int64Value:
+		return v.Int64(), true
+	case segment.Float64Value:
+		f := v.Float64()
+		return int64(f), f == math.Trunc(f) && f >= -1<<63 && f < 1<<63
+	}
+	return 0, false
+}
+
+// size is about how many bytes it takes.
+func (d *dictionary) size() int64 {
+	n := d.bytes + int64(32*cap(d.values)+4*(cap(d.classes)+cap(d.firsts)+cap(d.cells))+12*len(d.whole.keys))
+	for i := range d.bits {
+		n += int64(12 * len(d.bits[i].keys))
+	}
+	n += int64(8 * len(d.texts.slots))
+	return n
+}
+
+// len is the number of classes.
+func (d *dictionary) len() int {
+	if d.classes != nil {
+		return len(d.firsts)
+	}
+	return len(d.values)
+}
+
+// shown is which of two values of a class a group shows.
+func (d *dictionary) shown(a, b uint32) uint32 {
+	if a != b && shown(d.values[a], d.values[b]) == d.values[b] {
+		return b
+	}
+	return a
+}
+
+// hash is a hash of a value, equal for those of a class.
+func (d *dictionary) hash(n uint32) uint64 {
+	v := d.values[n]
+	if isText(v.Kind()) {
+		return segment.Hash(uint32(v.Kind()), v.Text())
+	}
+	kind, b := v.Kind(), uint64(v.Literal().Int64())
+	if whole, ok := wholeOf(v); ok {
+		kind, b = segment.Int64Value, uint64(whole)
+	} else if kind == segment.Float64Value {
+		b = floatBits(v)
+	}
+	return mixed(b ^ uint64(kind)<<56)
+}
+
+// mixed spreads 64 bits over all of them.
+func mixed(x uint64) uint64 {
+	hi, lo := bits.Mul64(x^0x9e3779b97f4a7c15, 0xd1342543de82ef95)
+	return hi ^ lo
+}
+
+func (d *dictionary) text(k segment.ValueKind, s string) uint32 {
+	h := segment.Hash(uint32(k), s)
+	slot := d.texts.find(h, func(n uint32) bool { return d.values[n].Kind() == k && d.values[n].Text() == s })
+	if *slot != 0 {
+		return uint32(*slot) - 1
+	}
+	if d.clones {
+		s = strings.Clone(s)
+	}
+	n := d.add(segment.FromText(k, s))
+	*slot = h&^math.MaxUint32 | uint64(n+1)
+	d.texts.n++
+	d.bytes += int64(len(s))
 	return n
 }
 

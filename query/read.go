@@ -191,16 +191,14 @@ func (r *eventReader) loadKeys(c *Column) error {
 	c.reset()
 	c.Kind, c.n = segment.StringValue, r.from.Rows
 	c.Texts.Codes = slices.Grow(c.Texts.Codes, r.from.Rows)[:r.from.Rows]
+	if c.Texts.Dict, err = r.from.KeyNames(c.Texts.Dict); err != nil {
+		return err
+	}
 	for i, run := range runs {
-		name, err := r.from.KeyName(run.Key)
-		if err != nil {
-			return err
-		}
 		end := r.from.Rows
 		if i+1 < len(runs) {
 			end = runs[i+1].Row
 		}
-		c.Texts.Dict = append(c.Texts.Dict, name)
 		for row := run.Row; row < end; row++ {
 			c.Texts.Codes[row] = uint32(i)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/annalsdb/annals/aggregate"
@@ -18,8 +17,14 @@ import (
 // default.
 type Options struct {
 	// MemoryBytes is how much groups, rows put in order, and joined states may take,
-	// about; default 1 GiB. Beyond it a query ends with [ErrMemory].
+	// about; default 1 GiB. Groups are written to disk before they take more than
+	// half of it; so is what SELECT DISTINCT keeps. With anything else beyond it,
+	// and with a single group that is larger, a query ends with [ErrMemory].
 	MemoryBytes int64
+
+	// TempDir is where groups are written that do not fit memory, in files that are
+	// gone when the query ends; default [os.TempDir].
+	TempDir string
 
 	// Workers is how many processors may work on a query; default all that Go uses.
 	Workers int
@@ -49,6 +54,8 @@ type executor struct {
 	limitBytes int64
 	held       atomic.Int64
 	peak       atomic.Int64
+	tempDir    string
+	spilled    atomic.Int64 // bytes written to disk
 
 	steps steps
 	stats Stats
@@ -56,7 +63,7 @@ type executor struct {
 
 // newExecutor prepares to run p.
 func (o *Options) newExecutor(r Reader, p *plan) *executor {
-	x := &executor{plan: p.undistinct(), reader: r, workers: o.Workers, limitBytes: o.MemoryBytes, timeSlot: -1, seqSlot: -1, kindSlot: -1}
+	x := &executor{plan: p.undistinct(), reader: r, workers: o.Workers, limitBytes: o.MemoryBytes, tempDir: o.TempDir, timeSlot: -1, seqSlot: -1, kindSlot: -1}
 	if x.workers <= 0 {
 		x.workers = runtime.GOMAXPROCS(0)
 	}
@@ -121,19 +128,20 @@ func (p *plan) undistinct() *plan {
 	return &c
 }
 
-// hold counts memory that is kept until the answer is there.
-func (x *executor) hold(more int64) error {
-	if more == 0 {
-		return nil
-	}
-	now := x.held.Add(more)
+// note counts memory that is held, and is how much that is.
+func (x *executor) note(more int64) (now int64) {
+	now = x.held.Add(more)
 	for {
 		peak := x.peak.Load()
 		if now <= peak || x.peak.CompareAndSwap(peak, now) {
-			break
+			return now
 		}
 	}
-	if now > x.limitBytes {
+}
+
+// hold counts memory that is kept until the answer is there.
+func (x *executor) hold(more int64) error {
+	if now := x.note(more); now > x.limitBytes {
 		return fmt.Errorf("query: %w: about %d MiB, the limit is %d MiB; raise Options.MemoryBytes, or ask for fewer groups or rows", ErrMemory, now>>20, x.limitBytes>>20)
 	}
 	return nil
@@ -149,162 +157,15 @@ func (x *executor) run(ctx context.Context, emit func(*Batch) error) error {
 		x.stats.Rows += int64(b.Rows)
 		return emit(b)
 	}
-	switch {
-	case x.grouped:
-		return x.runGroups(ctx, counted)
-	case len(x.order) > 0:
-		return x.runSorted(ctx, counted)
+	o := x.newOutput(counted)
+	var err error
+	if x.grouped {
+		err = x.runGroups(ctx, o.visit)
+	} else {
+		err = x.read(ctx, o.visit)
 	}
-	return x.runPlain(ctx, counted)
-}
-
-// runPlain hands rows on as they are read.
-func (x *executor) runPlain(ctx context.Context, emit func(*Batch) error) error {
-	var mu sync.Mutex
-	skip, left := x.offset, x.limit
-	err := x.read(ctx, func(_ int, b *batch) error {
-		if x.limit >= 0 {
-			mu.Lock()
-			defer mu.Unlock()
-			sel, enough := limited(b, &skip, &left)
-			if len(sel) > 0 {
-				out, err := x.project(b, sel)
-				if err == nil {
-					err = emit(out)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			if enough {
-				return errEnough
-			}
-			return nil
-		}
-		out, err := x.project(b, b.sel)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if skip > 0 {
-			sel, _ := limited(b, &skip, &left)
-			if len(sel) == 0 {
-				return nil
-			}
-			if out, err = x.project(b, sel); err != nil {
-				return err
-			}
-		}
-		return emit(out)
-	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
-
-// limited is the rows of b that OFFSET and LIMIT leave, and whether LIMIT has no
-// need of more.
-func limited(b *batch, skip, left *int64) (sel []uint16, enough bool) {
-	rows := b.rows(b.sel)
-	n := min(*skip, int64(len(rows)))
-	rows, *skip = rows[n:], *skip-n
-	if *left >= 0 {
-		rows = rows[:min(*left, int64(len(rows)))]
-		*left -= int64(len(rows))
-	}
-	return rows, *left == 0
-}
-
-// project is the outputs of the rows that sel names.
-func (x *executor) project(b *batch, sel []uint16) (*Batch, error) {
-	t := x.steps.begin()
-	out := newBatchOf(len(x.outputs))
-	out.Rows = count(sel, b.n)
-	for i, n := range x.outputs {
-		c, err := b.vector(n, sel)
-		if err != nil {
-			return nil, err
-		}
-		out.Columns[i].pick(c, sel)
-	}
-	x.steps.project.in(out.Rows)
-	x.steps.project.end(t)
-	return out, nil
-}
-
-// runSorted puts rows in order: each worker those that it reads.
-func (x *executor) runSorted(ctx context.Context, emit func(*Batch) error) error {
-	sorters := make([]*sorter, x.workers)
-	for i := range sorters {
-		sorters[i] = x.newSorter()
-	}
-	err := x.read(ctx, func(worker int, b *batch) error { return x.sortBatch(sorters[worker], b) })
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
-	t := x.steps.begin()
-	o := x.newOutput(emit)
-	for _, s := range sorters {
-		for _, r := range s.rows {
-			if o.sort.wants(r.keys) {
-				if err := o.sort.add(r.values, r.keys); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	err = o.end()
-	x.steps.order.end(t)
-	return err
-}
-
-// sortBatch takes in those rows of a batch that are among the first: what is
-// selected is computed of no others.
-func (x *executor) sortBatch(s *sorter, b *batch) error {
-	t := x.steps.begin()
-	defer x.steps.order.end(t)
-	x.steps.order.in(count(b.sel, b.n))
-	by := make([]*Column, len(x.order))
-	for i := range x.order {
-		var err error
-		if by[i], err = b.vector(x.order[i].by, b.sel); err != nil {
-			return err
-		}
-	}
-	var wanted []uint16
-	var keys [][]Value
-	scratch := make([]Value, len(by))
-	for _, i := range b.rows(b.sel) {
-		for k, c := range by {
-			scratch[k] = c.Value(int(i))
-		}
-		if s.wants(scratch) {
-			wanted, keys = append(wanted, i), append(keys, slices.Clone(scratch))
-		}
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	columns := make([]*Column, len(x.outputs))
-	for i, n := range x.outputs {
-		var err error
-		if columns[i], err = b.vector(n, wanted); err != nil {
-			return err
-		}
-	}
-	for j, i := range wanted {
-		if !s.wants(keys[j]) {
-			continue
-		}
-		values := make([]Value, len(columns))
-		for c := range columns {
-			values[c] = columns[c].Value(int(i))
-		}
-		if err := s.add(values, keys[j]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return o.end()
 }

@@ -6,6 +6,7 @@ import (
 
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -87,6 +88,11 @@ func (e *engine) run(o *Options, q Query, params ...any) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return answerOf(result)
+}
+
+// answerOf is all of an answer.
+func answerOf(result *Result) (*answer, error) {
 	a := &answer{names: result.Columns()}
 	for row, err := range result.Rows() {
 		if err != nil {
@@ -100,8 +106,10 @@ func (e *engine) run(o *Options, q Query, params ...any) (*answer, error) {
 // asker makes questions that have an answer, mostly.
 type asker struct {
 	*rand.Rand
-	near float64
-	most int // position
+	near    float64
+	most    int    // position
+	temp    string // Options.TempDir
+	spilled int    // how many questions had groups on disk
 }
 
 func (r *asker) source() Source {
@@ -288,11 +296,25 @@ func (r *asker) query() Query {
 }
 
 // check asks the engine and compares with the rules; it is false if the answer is an
-// error.
+// error. At times there is so little memory that groups go to disk, or that it may
+// be too little.
 func (r *asker) check(d *naiveData, e *engine, q Query) (answered bool, wrong string) {
 	want, failed := d.run(q, nil)
-	o := &Options{Workers: 1 + r.IntN(3)}
-	got, err := e.run(o, q)
+	o := &Options{Workers: 1 + r.IntN(3), TempDir: r.temp}
+	if r.IntN(3) == 0 {
+		o.MemoryBytes = 1 << (8 + r.IntN(8))
+	}
+	result, err := o.Run(context.Background(), View(e.db.Latest()), q)
+	var got *answer
+	if err == nil {
+		got, err = answerOf(result)
+		if result.Stats().Spilled > 0 {
+			r.spilled++
+		}
+	}
+	if o.MemoryBytes > 0 && errors.Is(err, ErrMemory) {
+		return false, ""
+	}
 	if failed != nil {
 		if err == nil && q.limit.op == noOp && len(q.order) == 0 {
 			return false, fmt.Sprintf("is answered, want %v", failed)
@@ -323,7 +345,7 @@ func (r *asker) check(d *naiveData, e *engine, q Query) (answered bool, wrong st
 // log, sealed, merged and opened again, by any number of workers.
 func TestRun(t *testing.T) {
 	random, seed := newRandom()
-	r := &asker{Rand: random}
+	r := &asker{Rand: random, temp: t.TempDir()}
 	asked, answered := 0, 0
 	for range 6 {
 		full := randomData(r)
@@ -353,10 +375,13 @@ func TestRun(t *testing.T) {
 		}
 		e.close()
 	}
-	if answered < asked/3 {
-		t.Errorf("seed %d: only %d of %d questions had an answer", seed, answered, asked)
+	if answered < asked/3 || r.spilled < asked/50 {
+		t.Errorf("seed %d: only %d of %d questions had an answer, %d had groups on disk", seed, answered, asked, r.spilled)
 	}
-	t.Logf("seed %d: %d of %d questions had an answer", seed, answered, asked)
+	if left, err := os.ReadDir(r.temp); err != nil || len(left) > 0 {
+		t.Errorf("seed %d: %d files are left, %v", seed, len(left), err)
+	}
+	t.Logf("seed %d: %d of %d questions had an answer, %d had groups on disk", seed, answered, asked, r.spilled)
 }
 
 // many is a database of n events of one stream, sealed.
@@ -376,12 +401,12 @@ func many(t *testing.T, n int) *engine {
 	return e
 }
 
-// TestRun_Memory: what would take more memory than there may be is a named error, of
-// groups, of rows to be put in order, of joined states.
+// TestRun_Memory: what would take more memory than there may be is a named error: of
+// a single group, of rows to be put in order, of joined states.
 func TestRun_Memory(t *testing.T) {
 	e := many(t, 20_000)
 	for _, text := range []string{
-		"SELECT a, count(*) FROM s GROUP BY a", "SELECT DISTINCT a FROM s", "SELECT a FROM s ORDER BY a",
+		"SELECT count(DISTINCT a) FROM s", "SELECT type, top_k(a, 3) FROM s GROUP BY type", "SELECT a FROM s ORDER BY a",
 		"SELECT x.a FROM s x JOIN STATE OF s y ON x.a = y.a",
 	} {
 		q, err := Parse(text)

@@ -1,257 +1,228 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/annalsdb/annals/aggregate"
-	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 )
 
-// runGroups makes rows of groups: each worker groups what it reads, then groups that
-// are the same are joined.
-func (x *executor) runGroups(ctx context.Context, emit func(*Batch) error) error {
-	workers := make([]*grouper, x.workers)
-	for i := range workers {
-		var err error
-		if workers[i], err = x.newGrouper(); err != nil {
+// groupRun is a GROUP BY at work. Each worker groups what it reads. Then the groups
+// of all workers are parted by a hash of what they are of, and each part is joined
+// and made rows of by one worker: groups that are the same are in the same part. What
+// does not fit memory is parted and written to disk on the way, see disk.go.
+type groupRun struct {
+	*executor
+	to      visit // of rows of groups
+	workers []*grouper
+
+	making sync.Mutex
+	disk   *groupFile // nil: nothing was written
+}
+
+// runGroups makes rows of groups.
+func (x *executor) runGroups(ctx context.Context, to visit) (err error) {
+	r := groupRun{executor: x, to: to, workers: make([]*grouper, x.workers)}
+	for i := range r.workers {
+		if r.workers[i], err = x.newGrouper(); err != nil {
 			return err
 		}
 	}
-	err := x.read(ctx, func(worker int, b *batch) error {
+	defer func() {
+		if r.disk != nil {
+			err = errors.Join(err, r.disk.close())
+		}
+	}()
+	err = x.read(ctx, func(worker int, b *batch) error {
 		t := x.steps.begin()
+		defer x.steps.group.end(t)
 		x.steps.group.in(count(b.sel, b.n))
-		err := workers[worker].add(b)
-		x.steps.group.end(t)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	t := x.steps.begin()
-	m, err := x.joinGroups(workers)
-	if err == nil {
-		err = m.split()
-	}
-	x.steps.merge.end(t)
-	if err != nil {
-		return err
-	}
-	return x.finish(ctx, m, emit)
-}
-
-// allGroups is groups that are each there once.
-type allGroups struct {
-	x      *executor
-	rows   [][]Value // of groups: the columns of a grouper
-	sums   []summing
-	number map[string]uint32
-	key    []byte
-}
-
-// joinGroups joins the groups of workers. Those of one worker are as they should be, unless
-// there are values in them that are the same and not equal to the bit.
-func (x *executor) joinGroups(workers []*grouper) (*allGroups, error) {
-	workers = slices.DeleteFunc(workers, func(g *grouper) bool { return g.groups == 0 })
-	m := &allGroups{x: x}
-	if len(workers) == 0 {
-		g, err := x.newGrouper()
-		if err != nil {
-			return nil, err
-		}
-		m.sums = g.sums
-		return m, nil
-	}
-	if len(workers) == 1 && !workers[0].hasFloats() {
-		g := workers[0]
-		m.sums = g.sums
-		for i := range g.groups {
-			m.rows = append(m.rows, g.values(nil, i))
-		}
-		return m, nil
-	}
-	target, err := x.newGrouper()
-	if err != nil {
-		return nil, err
-	}
-	m.sums, m.number = target.sums, map[string]uint32{}
-	for _, g := range workers {
-		if err := m.take(x.ctx, g); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-// hasFloats reports whether a value may be the same as one of other bits.
-func (g *grouper) hasFloats() bool {
-	for i := range g.columns {
-		if g.columns[i].bits[segment.Float64Value].n > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// take joins the groups of a worker to those that are there.
-func (m *allGroups) take(ctx context.Context, g *grouper) error {
-	to := make([]uint32, g.groups)
-	row := []Value{}
-	for i := range to {
-		if i%batchRows == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-		row = g.values(row[:0], i)
-		to[i] = m.find(row)
-	}
-	for i := range m.sums {
-		m.sums[i].groups.Grow(len(m.rows))
-		if err := m.sums[i].groups.Merge(to, g.sums[i].groups); err != nil {
-			return m.sums[i].placeError(err, segment.NullValue)
-		}
-	}
-	return nil
-}
-
-// find is the number of the group with these values, which are copied.
-func (m *allGroups) find(row []Value) uint32 {
-	m.key = m.key[:0]
-	for i := range row {
-		m.key = appendKey(m.key, row[i])
-	}
-	n, ok := m.number[string(m.key)]
-	if !ok {
-		n = uint32(len(m.rows))
-		m.number[string(m.key)] = n
-		m.rows = append(m.rows, slices.Clone(row))
-		return n
-	}
-	for i, v := range row {
-		m.rows[n][i] = shown(m.rows[n][i], v)
-	}
-	return n
-}
-
-// split makes sessions of groups that have one time each.
-func (m *allGroups) split() error {
-	w, ok := m.x.windows.(aggregate.Session)
-	if !ok || len(m.rows) == 0 {
-		return nil
-	}
-	at := len(m.x.groups)
-	groups := allGroups{number: map[string]uint32{}} // without times
-	of := make([]uint32, len(m.rows))
-	order := make([]int, len(m.rows))
-	for i, row := range m.rows {
-		of[i], order[i] = groups.find(row[:at]), i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(of[a], of[b]), cmp.Compare(m.rows[a][at].Nanos(), m.rows[b][at].Nanos()))
-	})
-	to := make([]uint32, len(m.rows))
-	var rows [][]Value
-	for j, i := range order {
-		t := m.rows[i][at].Nanos()
-		end := timeValue(w.At(t).End)
-		if last := len(rows) - 1; j > 0 && of[order[j-1]] == of[i] && t <= rows[last][at+1].Nanos() {
-			rows[last][at+1] = end
-		} else {
-			rows = append(rows, append(slices.Clone(groups.rows[of[i]]), timeValue(t), end))
-		}
-		to[i] = uint32(len(rows) - 1)
-	}
-	m.rows = rows
-	for i := range m.sums {
-		s := &m.sums[i]
-		all := s.f.Groups(len(rows))
-		if err := all.Merge(to, s.groups); err != nil {
-			return s.placeError(err, segment.NullValue)
-		}
-		s.groups = all
-	}
-	return nil
-}
-
-// finish makes the answer of groups.
-func (x *executor) finish(ctx context.Context, m *allGroups, emit func(*Batch) error) error {
-	t := x.steps.begin()
-	defer func() { x.steps.order.end(t) }()
-	o := x.newOutput(emit)
-	at := len(x.groups)
-	row := make([]Value, 0, x.aggregateSlots()+len(x.aggregates))
-	if len(m.rows) == 0 && at == 0 && x.windows == nil {
-		m.rows = [][]Value{nil}
-		for i := range m.sums {
-			m.sums[i].groups.Grow(1)
-		}
-	}
-	x.steps.order.in(len(m.rows))
-	edges := x.edges(m)
-	for i := range m.rows {
-		if i%batchRows == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-		row = append(row[:0], m.rows[i][:min(at+1, len(m.rows[i]))]...)
-		if x.windows != nil {
-			row = append(row, timeValue(x.endOf(m.rows[i])))
-		}
-		for k := range m.sums {
-			v, err := m.sums[k].result(m.sums[m.sums[k].from].groups, i, edges)
-			if err != nil {
-				return err
-			}
-			row = append(row, v)
-		}
-		if x.having != nil {
-			if truth, err := x.having.truth(row); err != nil {
-				return err
-			} else if truth != index.True {
-				continue
-			}
-		}
-		if err := o.add(row); errors.Is(err, errEnough) {
-			return o.flush()
-		} else if err != nil {
+		g := r.workers[worker]
+		if err := g.add(b); err != nil || g.held <= g.most {
 			return err
 		}
+		return r.relieve(g)
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.disk != nil:
+		return r.finishDisk(ctx)
 	}
-	return o.end()
+	return r.join(ctx)
 }
 
-// endOf is the end of the window of a group.
-func (x *executor) endOf(row []Value) int64 {
-	at := len(x.groups)
-	if len(row) > at+1 {
-		return row[at+1].Nanos()
+// share has the workers do the jobs 0 to n, less one, each taking the next one, until
+// one fails or ctx ends.
+func (x *executor) share(ctx context.Context, n int, do func(worker, job int) error) error {
+	var next, failed atomic.Int64
+	errs := make([]error, min(x.workers, n))
+	work := func(worker int) {
+		for job := int(next.Add(1)) - 1; job < n && failed.Load() == 0; job = int(next.Add(1)) - 1 {
+			err := ctx.Err()
+			if err == nil {
+				err = do(worker, job)
+			}
+			if err != nil {
+				errs[worker] = err
+				failed.Store(1)
+			}
+		}
 	}
-	return x.end(row[at].Nanos())
+	var others sync.WaitGroup
+	for worker := 1; worker < len(errs); worker++ {
+		others.Go(func() { work(worker) })
+	}
+	work(0)
+	others.Wait()
+	enough := false
+	for _, err := range errs {
+		if err != nil && err != errEnough {
+			return err
+		}
+		enough = enough || err != nil
+	}
+	if enough {
+		return errEnough
+	}
+	return nil
 }
 
-// edges are the ends of the windows of groups, and the last rows before them, for
-// aggregates over time; nil without windows.
-func (x *executor) edges(m *allGroups) []aggregate.Edges {
-	if x.windows == nil || !slices.ContainsFunc(m.sums, func(s summing) bool { return s.ordered }) {
+// partedFrom is from how many groups on joining them is shared.
+const partedFrom = 1024
+
+// join joins the groups of all workers.
+func (r *groupRun) join(ctx context.Context) error {
+	workers, total := r.workers[:0], 0
+	for _, g := range r.workers {
+		if g.groups > 0 {
+			workers, total = append(workers, g), total+g.groups
+		}
+	}
+	switch len(workers) {
+	case 0:
 		return nil
+	case 1:
+		return r.finish(ctx, 0, workers[0])
 	}
-	edges := make([]aggregate.Edges, len(m.rows))
-	for i, row := range m.rows {
-		edges[i] = aggregate.Edges{Start: row[len(x.groups)].Nanos(), End: x.endOf(row)}
+	parts := 1
+	if total >= partedFrom {
+		parts = r.executor.workers
 	}
-	return edges
+	lists := make([]groupList, len(workers))
+	err := r.share(ctx, len(workers), func(_, i int) error {
+		t := r.steps.begin()
+		defer r.steps.merge.end(t)
+		lists[i] = workers[i].part(parts)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.share(ctx, parts, func(worker, part int) error {
+		t := r.steps.begin()
+		g, err := r.newGrouper()
+		for i := 0; i < len(lists) && err == nil; i++ {
+			err = g.take(ctx, &lists[i], part)
+		}
+		r.steps.merge.end(t)
+		if err != nil {
+			return err
+		}
+		return r.finish(ctx, worker, g)
+	})
 }
 
-// result is the value of an aggregate for a group, from the groups that keep it.
-func (s *summing) result(groups aggregate.Groups, group int, edges []aggregate.Edges) (Value, error) {
-	v, err := aggregate.ResultOf(s.f, groups, group)
-	if g, ok := groups.(aggregate.Spanned); ok && edges != nil {
-		v, err = g.ResultIn(group, edges[group])
+// groupList is the groups of a grouper in parts.
+type groupList struct {
+	g     *grouper
+	codes [][]uint32 // by column, of each group
+	parts [][]uint32 // the groups of each part
+}
+
+// part parts groups by hash.
+func (g *grouper) part(parts int) groupList {
+	l := groupList{g: g, codes: g.allCodes(), parts: make([][]uint32, parts)}
+	for i, h := range g.hashes(l.codes) {
+		p := &l.parts[(h>>32)*uint64(parts)>>32]
+		*p = append(*p, uint32(i))
 	}
-	return v, s.placeError(err, segment.NullValue)
+	return l
+}
+
+// allCodes is, by column, the numbers of the values that groups show.
+func (g *grouper) allCodes() [][]uint32 {
+	codes := make([][]uint32, len(g.columns))
+	for k := range codes {
+		codes[k] = g.codesOf(k, g.groups)
+	}
+	return codes
+}
+
+// hashes is a hash of what each group is of, sessions left out: those of one group
+// have to stay together.
+func (g *grouper) hashes(codes [][]uint32) []uint64 {
+	hashes := make([]uint64, g.groups)
+	for k := range g.columns {
+		if k == len(g.x.groups) && g.x.window.kind == sessionWindow {
+			break
+		}
+		d := &g.columns[k]
+		of := make([]uint64, len(d.values))
+		for n := range of {
+			of[n] = d.hash(uint32(n))
+		}
+		for i, code := range codes[k] {
+			hashes[i] = mixed(hashes[i] + of[code])
+		}
+	}
+	return hashes
+}
+
+// take takes in the groups of a part of a list.
+func (g *grouper) take(ctx context.Context, l *groupList, part int) error {
+	from := l.g
+	to := make([]uint32, from.groups)
+	if len(l.parts) > 1 {
+		for i := range to {
+			to[i] = aggregate.Nowhere
+		}
+	}
+	known := make([][]uint32, len(g.columns)) // 1 more than the number here of each value there
+	for k := range known {
+		known[k] = make([]uint32, len(from.columns[k].values))
+	}
+	for some := range slices.Chunk(l.parts[part], batchRows) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for k := range g.columns {
+			d, values, codes := &g.columns[k], from.columns[k].values, g.codes[k][:0]
+			for _, i := range some {
+				c := l.codes[k][i]
+				if known[k][c] == 0 {
+					known[k][c] = d.number(values[c]) + 1
+				}
+				codes = append(codes, known[k][c]-1)
+			}
+			g.codes[k] = codes
+		}
+		g.place()
+		for j := range g.ords {
+			to[some[j]] = g.ords[j]
+		}
+	}
+	for i := range g.sums {
+		if s := &g.sums[i]; s.from == i {
+			if err := s.groups.Merge(to, from.sums[i].groups); err != nil {
+				return s.placeError(err, segment.NullValue)
+			}
+		}
+	}
+	g.hold()
+	return nil
 }

@@ -20,6 +20,7 @@ type Stats struct {
 
 	Steps      []Step
 	PeakMemory int64 // bytes held by groups, rows to be put in order and joined states, about
+	Spilled    int64 // bytes of groups that were written to disk
 }
 
 // Step is one step of a plan as it ran.
@@ -57,6 +58,7 @@ func (*steps) begin() time.Time { return time.Now() }
 func (x *executor) finishStats(elapsed time.Duration) {
 	s := &x.stats
 	s.Elapsed, s.Workers, s.PeakMemory = elapsed, x.workers, x.peak.Load()
+	s.Spilled = x.spilled.Load()
 	s.Steps = nil
 	for _, one := range []struct {
 		name string

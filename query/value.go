@@ -114,10 +114,10 @@ func appendKey(dst []byte, v Value) []byte {
 	case index.Null:
 		return append(dst, 0)
 	case index.Float64:
-		f := l.Float64()
-		if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
-			return appendKey(dst, segment.Int64Of(int64(f)))
+		if whole, ok := wholeOf(v); ok {
+			return appendKey(dst, segment.Int64Of(whole))
 		}
+		f := l.Float64()
 		if math.IsNaN(f) {
 			f = math.NaN()
 		}

@@ -73,18 +73,79 @@ func (b *Batch) KeyName(key int) (string, error) {
 	return b.scan.KeyName(key)
 }
 
+// KeyNames appends the names of the keys that Keys says, one for each run. They are
+// valid for ever. It costs a fraction of as many calls of KeyName.
+func (b *Batch) KeyNames(dst []string) ([]string, error) {
+	runs, err := b.Keys()
+	if err != nil {
+		return dst, err
+	}
+	if b.loaded != nil {
+		for _, run := range runs {
+			dst = append(dst, b.loaded.keys[run.Key])
+		}
+		return dst, nil
+	}
+	for len(runs) > 0 { // runs of keys that follow each other
+		n := 1
+		for n < len(runs) && runs[n].Key == runs[0].Key+n {
+			n++
+		}
+		if dst, err = b.scan.keyNames(dst, runs[0].Key, n); err != nil {
+			return dst, err
+		}
+		runs = runs[n:]
+	}
+	return dst, nil
+}
+
+// keyNames appends the names of n keys.
+func (sc *Scan) keyNames(dst []string, from, n int) ([]string, error) {
+	s, d := sc.want.s, sc.want.d
+	t := &d.tables[keysTable]
+	for n > 0 {
+		b, i, err := sc.placeOf(from)
+		if err != nil {
+			return dst, err
+		}
+		p, err := s.must(d, keysTable, b, keyName)
+		if err != nil {
+			return dst, err
+		}
+		some := min(n, t.blockLen(b)-i)
+		if p.quick {
+			for j := range some {
+				dst = append(dst, p.text(i+j))
+			}
+		} else {
+			dst = p.texts.appendTexts(dst, i, some)
+		}
+		from, n = from+some, n-some
+	}
+	return dst, nil
+}
+
 // KeyName is the name of a key by its number in the file. It is valid for ever.
 func (sc *Scan) KeyName(key int) (string, error) {
+	b, i, err := sc.placeOf(key)
+	if err != nil {
+		return "", err
+	}
+	return sc.want.s.keyName(sc.want.d, b, i)
+}
+
+// placeOf is the block of a key by its number, and its place in it.
+func (sc *Scan) placeOf(key int) (b, i int, err error) {
 	s, d := sc.want.s, sc.want.d
 	t := &d.tables[keysTable]
 	if key < 0 || uint64(key) >= t.rows {
-		return "", fmt.Errorf("read key %d of %s: it has %d keys", key, s.Path, t.rows)
+		return 0, 0, fmt.Errorf("read key %d of %s: it has %d keys", key, s.Path, t.rows)
 	}
-	b, _ := slices.BinarySearchFunc(t.blocks, uint64(key), func(k block, key uint64) int {
+	b, _ = slices.BinarySearchFunc(t.blocks, uint64(key), func(k block, key uint64) int {
 		if k.row <= key {
 			return -1
 		}
 		return 1
 	})
-	return s.keyName(d, b-1, key-int(t.blocks[b-1].row))
+	return b - 1, key - int(t.blocks[b-1].row), nil
 }

@@ -8,11 +8,13 @@ import (
 )
 
 // LoadedRows is rows in memory, as batches are read of: those that no sealed file
-// has. Rows are added by one user; then any number may read.
+// has. Rows are added by one user, who then calls Finish; after that any number may
+// read.
 type LoadedRows struct {
 	Names []string // of the columns that a batch has, see [Scan]
 
-	columns Columns
+	columns Columns // of fields, those that are wanted
+	ids     bool    // ColumnID is
 	kinds   []int64 // that are shown
 	runs    []KeyRun
 	keys    []string
@@ -23,15 +25,18 @@ type LoadedRows struct {
 func (l *LoadedRows) Add(r *SealedRow) error {
 	if l.number == nil {
 		l.number = map[string]int{}
-		l.columns.Only = l.Names
-		if l.Names == nil {
-			l.columns.Only = []string{}
+		l.columns.Only = []string{}
+		for _, name := range l.Names {
+			if !strings.HasPrefix(name, "\xff") {
+				l.columns.Only = append(l.columns.Only, name)
+			}
 		}
+		l.ids = slices.Contains(l.Names, ColumnID)
 	}
-	if r.ID != "" && l.columns.wants(ColumnID) {
+	if r.ID != "" && l.ids {
 		l.columns.fieldOf(ColumnID, StringValue).add(StringOf(r.ID), l.columns.Rows)
 	}
-	if err := l.columns.Add(r); err != nil {
+	if err := l.columns.add(r); err != nil {
 		return err
 	}
 	key, ok := l.number[r.Key]
@@ -44,6 +49,9 @@ func (l *LoadedRows) Add(r *SealedRow) error {
 	l.kinds = append(l.kinds, int64(shown(l.columns.Flags[l.columns.Rows-1])))
 	return nil
 }
+
+// Finish ends adding rows.
+func (l *LoadedRows) Finish() { l.columns.finish(l.columns.Rows) }
 
 // Rows is the number of rows.
 func (l *LoadedRows) Rows() int { return l.columns.Rows }
@@ -149,40 +157,62 @@ func (b *Batch) loadedKeys() []KeyRun {
 	return b.keys
 }
 
-// Passes reports whether p is true of the row, one of the stream of that name.
-func (r *SealedRow) Passes(p index.Predicate, stream string) (bool, error) {
-	fields, err := r.Fields()
-	if err != nil {
-		return false, err
-	}
-	truth := p.Test(func(column string) (index.Literal, bool) {
-		switch column {
-		case ColumnStream:
-			return index.StringOf(stream), true
-		case ColumnKey:
-			return index.StringOf(r.Key), true
-		case ColumnSeq:
-			return index.Int64Of(int64(r.Seq)), true
-		case ColumnTime:
-			return index.TimeOf(r.Time), true
-		case ColumnRecorded:
-			return index.TimeOf(r.Recorded), true
-		case ColumnVersion:
-			return index.Int64Of(int64(r.Version)), true
-		case ColumnKind:
-			return index.Int64Of(int64(r.shown())), true
-		case ColumnType:
-			return index.StringOf(r.Type), true
-		case ColumnID:
-			if r.ID == "" {
-				return index.Literal{}, false
-			}
-			return index.StringOf(r.ID), true
+// RowTest tests a predicate on rows of a stream. It has one user at a time.
+type RowTest struct {
+	p       index.Predicate
+	value   func(column string) (index.Literal, bool)
+	row     *SealedRow
+	decoded bool // most predicates need no field
+	fields  Fields
+	err     error
+}
+
+// NewRowTest is a test of rows of the stream of that name.
+func NewRowTest(p index.Predicate, stream string) *RowTest {
+	t := &RowTest{p: p}
+	t.value = func(column string) (index.Literal, bool) { return t.column(column, stream) }
+	return t
+}
+
+// Passes reports whether the predicate is true of the row.
+func (t *RowTest) Passes(r *SealedRow) (bool, error) {
+	t.row, t.decoded, t.err = r, false, nil
+	truth := t.p.Test(t.value)
+	return truth == index.True && t.err == nil, t.err
+}
+
+// column is the value of a column of the row.
+func (t *RowTest) column(column, stream string) (index.Literal, bool) {
+	r := t.row
+	switch column {
+	case ColumnStream:
+		return index.StringOf(stream), true
+	case ColumnKey:
+		return index.StringOf(r.Key), true
+	case ColumnSeq:
+		return index.Int64Of(int64(r.Seq)), true
+	case ColumnTime:
+		return index.TimeOf(r.Time), true
+	case ColumnRecorded:
+		return index.TimeOf(r.Recorded), true
+	case ColumnVersion:
+		return index.Int64Of(int64(r.Version)), true
+	case ColumnKind:
+		return index.Int64Of(int64(r.shown())), true
+	case ColumnType:
+		return index.StringOf(r.Type), true
+	case ColumnID:
+		if r.ID == "" {
+			return index.Literal{}, false
 		}
-		v, ok := fields.Get(column)
-		return v.Literal(), ok
-	})
-	return truth == index.True, nil
+		return index.StringOf(r.ID), true
+	}
+	if !t.decoded {
+		t.fields, t.err = r.Fields()
+		t.decoded = true
+	}
+	v, ok := t.fields.Get(column)
+	return v.Literal(), ok
 }
 
 // shown is the kind that the row is shown as.

@@ -77,6 +77,20 @@ func (l *Log) SeekRecorded(t int64) int64 {
 	return markOffset(marks, i)
 }
 
+// Cuts is the offsets of frames that cut the frames up to end into stretches of about
+// size bytes: the first one's, others, and end. O(log n) a stretch.
+func (l *Log) Cuts(end, size int64) []int64 {
+	cuts, marks := []int64{LogHead}, l.marks.View()
+	for {
+		at := cuts[len(cuts)-1] + size
+		i := sort.Search(len(marks), func(i int) bool { return marks[i].offset >= at })
+		if i == len(marks) || marks[i].offset >= end {
+			return append(cuts, end)
+		}
+		cuts = append(cuts, marks[i].offset)
+	}
+}
+
 // FirstRecorded is the commit time of the first batch, and whether there is one.
 func (l *Log) FirstRecorded() (int64, bool) {
 	marks := l.marks.View()

@@ -324,6 +324,13 @@ func (c *Columns) Clear() { c.empty() }
 
 // Add appends the row r, of whose texts it makes copies.
 func (c *Columns) Add(r *SealedRow) error {
+	err := c.add(r)
+	c.finish(c.Rows)
+	return err
+}
+
+// add is Add, after which finish is to be called.
+func (c *Columns) add(r *SealedRow) error {
 	if err := c.addFields(&r.Row); err != nil {
 		return err
 	}
@@ -331,22 +338,24 @@ func (c *Columns) Add(r *SealedRow) error {
 	if r.Unchanged {
 		flags |= flagsUnchanged
 	}
-	for i, x := range [...]int64{int64(r.Seq), r.Time, int64(r.Version), flags, r.Recorded} {
-		v := c.ints()[i]
-		*v = append(*v, x)
-	}
+	c.Seq, c.Time, c.Version = append(c.Seq, int64(r.Seq)), append(c.Time, r.Time), append(c.Version, int64(r.Version))
+	c.Flags, c.Recorded = append(c.Flags, flags), append(c.Recorded, r.Recorded)
 	c.Types.addText(r.Type)
-	c.finish(c.Rows + 1)
+	c.Rows++
 	return nil
 }
 
 // addFields appends the fields of a row, if they can be read, behind the last one.
-// It decodes them one by one, without memory for all of them.
+// It decodes them one by one, without memory for all of them; where none is wanted,
+// not at all.
 func (c *Columns) addFields(r *Row) error {
 	if r.listed {
 		for i := range r.list {
 			c.addField(r.list[i])
 		}
+		return nil
+	}
+	if c.Only != nil && len(c.Only) == 0 {
 		return nil
 	}
 	d := Decoder{s: r.fields}

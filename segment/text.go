@@ -174,24 +174,30 @@ func between(heap string, from, to int64) string {
 // reuses. The texts are valid for ever.
 func (p *textPage) slice(dst *texts, from, n int) {
 	dst.codes, dst.dict = dst.codes[:0], dst.dict[:0]
-	switch p.encoding {
-	case textDictionary:
-		if n*4 > p.ends.len() {
-			dst.dict = cutAll(dst.dict, p.heap, &p.ends, 0, p.ends.len())
-			p.sliceCodes(dst, from, n)
-			return
-		}
-		for i := range n { // too few to want the whole dictionary
-			dst.dict = append(dst.dict, p.at(from+i))
-		}
-	case textFront:
-		dst.dict = p.frontSlice(dst.dict, from, n)
-	default:
-		dst.dict = cutAll(dst.dict, p.heap, &p.ints, from, n)
+	if p.encoding == textDictionary && n*4 > p.ends.len() {
+		dst.dict = cutAll(dst.dict, p.heap, &p.ends, 0, p.ends.len())
+		p.sliceCodes(dst, from, n)
+		return
 	}
+	dst.dict = p.appendTexts(dst.dict, from, n)
 	for i := range n {
 		dst.codes = append(dst.codes, uint32(i))
 	}
+}
+
+// appendTexts appends the n texts from text from on, one by one where they are those
+// of a dictionary.
+func (p *textPage) appendTexts(dst []string, from, n int) []string {
+	switch p.encoding {
+	case textDictionary:
+		for i := range n {
+			dst = append(dst, p.at(from+i))
+		}
+		return dst
+	case textFront:
+		return p.frontSlice(dst, from, n)
+	}
+	return cutAll(dst, p.heap, &p.ints, from, n)
 }
 
 const textChunk = 256

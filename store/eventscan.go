@@ -100,8 +100,8 @@ func (v *View) ScanEvents(ctx context.Context, q EventScan, visit func(worker in
 	return e.stats, nil
 }
 
-// EventBatch is a batch of a scan. Source is the number of the file that it is of:
-// keys have their numbers in it.
+// EventBatch is a batch of a scan. Source is the number of what it is of, a file or a
+// stretch of one: keys have their numbers in it.
 type EventBatch struct {
 	segment.Batch
 	Source int
@@ -122,13 +122,15 @@ type eventScan struct {
 	stats   ScanStats
 }
 
-// scanSource is a file with events of the scan.
+// scanSource is a sealed file, or a stretch of a log file, with events of the scan.
 type scanSource struct {
 	sealed      *segment.Sealed // nil: a log file
 	scan        *segment.Scan
 	log         *logFile
+	from, to    int64  // of the log: offsets of the frames that are read
 	last        uint64 // of the log, the last position wanted
 	rows        segment.LoadedRows
+	test        *segment.RowTest
 	row         segment.SealedRow // the one that is being loaded
 	gone        map[uint64]bool   // positions in rows that are retracted
 	retractions []scanRetraction
@@ -221,15 +223,23 @@ func (e *eventScan) share(ctx context.Context, n int, do func(worker, job int) e
 	return nil
 }
 
-// open finds the files that may have events of the scan, log files first: of these
-// nothing is known.
+// logStretch is how many bytes of a log file a worker takes at a time: some thousand
+// events.
+const logStretch = 256 << 10
+
+// open finds the files that may have events of the scan, log files first, in
+// stretches: of these nothing is known.
 func (e *eventScan) open() {
 	for _, log := range e.files.logs {
-		if log.Header.First <= e.view.seq {
-			e.sources = append(e.sources, &scanSource{log: log, last: e.view.seq})
+		if log.Header.First > e.view.seq {
+			continue
+		}
+		e.stats.Logs++
+		cuts := log.Cuts(log.end.Load(), logStretch)
+		for i, to := range cuts[1:] {
+			e.sources = append(e.sources, &scanSource{log: log, from: cuts[i], to: to, last: e.view.seq})
 		}
 	}
-	e.stats.Logs = len(e.sources)
 	for _, file := range e.files.sealed {
 		in := e.s.in(file)
 		if in == nil || file.Info().First > e.view.seq || in.MinTime > e.view.time && in.Retractions == 0 {
@@ -310,10 +320,11 @@ func (e *eventScan) sealedRetractions(c *scanSource) error {
 	return nil
 }
 
-// load reads a log file.
+// load reads a stretch of a log file.
 func (e *eventScan) load(ctx context.Context, c *scanSource) error {
-	c.rows.Names = e.q.Columns
-	r := c.log.Frames(segment.LogHead, c.log.end.Load())
+	c.rows.Names, c.test = e.q.Columns, segment.NewRowTest(e.q.Where, e.s.Name)
+	defer c.rows.Finish()
+	r := c.log.Frames(c.from, c.to)
 	for {
 		frame, err := nextEvents(r)
 		if err == nil {
@@ -348,7 +359,7 @@ func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) erro
 	r := &c.row
 	*r = segment.SealedRow{Row: row.Row, Seq: row.seq, Time: t, Recorded: f.Recorded}
 	if e.q.Where != nil {
-		is, err := r.Passes(e.q.Where, e.s.Name)
+		is, err := c.test.Passes(r)
 		if !is || err != nil {
 			return err
 		}

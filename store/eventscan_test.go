@@ -60,12 +60,19 @@ func eventsOf(b *EventBatch) (events []Event, err error) {
 	if err != nil {
 		return nil, err
 	}
+	names, err := b.KeyNames(nil)
+	if err != nil {
+		return nil, err
+	}
 	for i, r := range runs {
 		to := b.Rows
 		if i+1 < len(runs) {
 			to = runs[i+1].Row
 		}
 		name, err := b.KeyName(r.Key)
+		if err == nil && name != names[i] {
+			err = fmt.Errorf("key %d is %q and %q", r.Key, name, names[i])
+		}
 		if err != nil {
 			return nil, err
 		}
