@@ -14,15 +14,14 @@ func (x *executor) String() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	x.explainSource(line)
+	if len(x.rest) > 0 {
+		line("filter: %s%s", x.conditions(x.rest), x.took("filter"))
+	}
 	for i := range x.joins {
 		x.explainJoin(line, i)
 	}
-	where := x.rest
-	if len(x.joins) > 0 {
-		where = x.where
-	}
-	if len(where) > 0 {
-		line("filter: %s%s", x.conditions(where), x.took("filter"))
+	if len(x.behind) > 0 {
+		line("filter: %s%s", x.conditions(x.behind), x.took("filter behind joins"))
 	}
 	x.explainGroups(line)
 	x.explainAnswer(line)
@@ -37,7 +36,7 @@ type lines func(format string, args ...any)
 // explainSource says what is read first, and what of it need not be.
 func (x *executor) explainSource(line lines) {
 	s := x.sources[0]
-	line("read %s of %s%s", [...]string{"events", "all events", "states", "histories", "changes"}[s.kind], quoteName(s.stream), s.when())
+	line("read %s of %s%s%s", [...]string{"events", "all events", "states", "histories", "changes"}[s.kind], quoteName(s.stream), s.when(), x.took("read"))
 	if s.empty() {
 		line("  nothing: the range of time is empty")
 	}
@@ -192,7 +191,7 @@ func (x *executor) explainCost(line lines) {
 		line("rows read: %d", s.Read)
 	}
 	line("memory: %d bytes at most", s.PeakMemory)
-	line("time: %s by %d workers", s.Elapsed.Round(time.Microsecond), s.Workers)
+	line("time: %s, work %s by %d workers", s.Elapsed.Round(time.Microsecond), s.Work.Round(time.Microsecond), s.Workers)
 }
 
 // took is what a step was given and how long it worked, once it ran.
