@@ -49,7 +49,7 @@ func statesOf(r Reader, s *source) (StateReader, error) {
 	if with, ok := r.(StateReader); ok {
 		return with, nil
 	}
-	return nil, fmt.Errorf("query: %w: this source has the events of %s and not its states: ask for these, or a database", store.ErrInvalid, quoteName(s.stream))
+	return nil, fmt.Errorf("query: %w: a %T has no states of %s", store.ErrInvalid, r, quoteName(s.stream))
 }
 
 // Moment is where in time a source is read: up to a time, inclusive, in ns since
@@ -78,7 +78,12 @@ type viewReader struct{ *store.View }
 
 // At implements [Reader].
 func (r viewReader) At(m Moment) (Reader, error) {
-	var moments []store.Moment
+	v, err := r.View.At(m.list()...)
+	return viewReader{v}, err
+}
+
+// list is m as the engine takes it.
+func (m Moment) list() (moments []store.Moment) {
 	if m.Time != math.MaxInt64 {
 		moments = append(moments, store.AsOf(time.Unix(0, m.Time)))
 	}
@@ -88,8 +93,7 @@ func (r viewReader) At(m Moment) (Reader, error) {
 	case m.KnownBy != math.MaxInt64:
 		moments = append(moments, store.KnownBy(time.Unix(0, m.KnownBy)))
 	}
-	v, err := r.View.At(moments...)
-	return viewReader{v}, err
+	return moments
 }
 
 // ScanDiff implements [StateReader].

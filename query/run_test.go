@@ -83,7 +83,11 @@ func (e *engine) close() {
 
 // run answers a query of the engine.
 func (e *engine) run(o *Options, q Query, params ...any) (*answer, error) {
-	result, err := o.Run(context.Background(), View(e.db.Latest()), q, params...)
+	return answerOf(o, View(e.db.Latest()), q, params...)
+}
+
+func answerOf(o *Options, from Reader, q Query, params ...any) (*answer, error) {
+	result, err := o.Run(context.Background(), from, q, params...)
 	if err != nil {
 		return nil, err
 	}
@@ -287,12 +291,12 @@ func (r *asker) query() Query {
 	return q
 }
 
-// check asks the engine and compares with the rules; it is false if the answer is an
+// check asks a reader and compares with the rules; it is false if the answer is an
 // error.
-func (r *asker) check(d *naiveData, e *engine, q Query) (answered bool, wrong string) {
+func (r *asker) check(d *naiveData, from Reader, q Query) (answered bool, wrong string) {
 	want, failed := d.run(q, nil)
 	o := &Options{Workers: 1 + r.IntN(3)}
-	got, err := e.run(o, q)
+	got, err := answerOf(o, from, q)
 	if failed != nil {
 		if err == nil && q.limit.op == noOp && len(q.order) == 0 {
 			return false, fmt.Sprintf("is answered, want %v", failed)
@@ -341,7 +345,7 @@ func TestRun(t *testing.T) {
 				}
 				for range 60 {
 					q := r.query()
-					ok, wrong := r.check(d, e, q)
+					ok, wrong := r.check(d, View(e.db.Latest()), q)
 					if asked++; ok {
 						answered++
 					}
