@@ -44,7 +44,7 @@ func (x *executor) explainSource(line lines) {
 	case x.keys != nil:
 		line("  keys: %d, by name", len(x.keys))
 	case x.keyRange != store.Range{}:
-		line("  keys: from %q to %q, prefix %q", x.keyRange.From, x.keyRange.To, x.keyRange.Prefix)
+		line("  keys:%s", rangeText(x.keyRange))
 	}
 	if s.kind == eventsSource || s.kind == allEventsSource {
 		if x.pushed != nil {
@@ -59,6 +59,16 @@ func (x *executor) explainSource(line lines) {
 		}
 		line("  columns, decoded as they are asked for: %s", orNone(names))
 	}
+}
+
+// rangeText is the bounds that a range of keys has.
+func rangeText(r store.Range) (text string) {
+	for _, bound := range [...]struct{ what, key string }{{"that begin with", r.Prefix}, {"from", r.From}, {"before", r.To}} {
+		if bound.key != "" {
+			text += fmt.Sprintf(" %s %q", bound.what, bound.key)
+		}
+	}
+	return text
 }
 
 func orNone(names []string) string {
@@ -99,15 +109,20 @@ func (s *source) when() string {
 func (x *executor) explainJoin(line lines, i int) {
 	j, s := &x.joins[i], x.sources[i+1]
 	var on []string
-	how := "all states, read once into a table"
+	how, asOf := "all states, read once into a table", j.kind >= AsOfJoin
 	for k, right := range j.right {
 		on = append(on, x.text(j.left[k])+" = "+x.text(right))
 		if right.op == columnOp && x.columns[right.slot].own == "key" {
-			how = "states of the keys asked for, each read once"
+			if how = "states of the keys asked for, each read once"; asOf {
+				how = "states of the keys asked for, looked up, or the history of those that are asked for often"
+			}
 		}
 	}
-	if j.kind >= AsOfJoin {
+	if asOf {
 		how += ", as of the time of the row"
+	}
+	if i == len(x.joins)-1 { // what all of them took
+		how += x.took("join")
 	}
 	line("%s states of %s on %s: %s", [...]string{"join", "left join", "as-of join", "as-of left join"}[j.kind], quoteName(s.stream), strings.Join(on, " and "), how)
 }

@@ -205,7 +205,11 @@ func (r *asker) aggregate(columns []Expr, placed bool) Expr {
 		Call("min", e), Call("max", e), Call("any_value", e), Call("var_pop", n), Call("stddev_samp", n),
 		Call("any", e.IsNull()), Call("all", e.IsNull()), Call("quantile", n, 0.5)}
 	if placed {
-		list = append(list, Call("first", e), Call("last", e))
+		span := Span(0, r.IntN(2), time.Duration(1+r.IntN(30))*time.Hour)
+		list = append(list, Call("first", e), Call("last", e), Call("increase", n), Call("rate", n),
+			Call("time_avg", n), Call("time_avg", n, span), Call("integral", n, span), Call("known_time", n, span), Call("unknown_time", n),
+			Call("time_in_state", e), Call("time_in_state", e, span), Call("time_avg_linear", n), Call("integral_linear", n),
+			Call("live_time", span), Call("dead_time", span))
 	}
 	a := pick(r.Rand, list...)
 	if a.name == "quantile" || a.name == "stddev_samp" || a.name == "var_pop" {

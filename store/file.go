@@ -24,7 +24,7 @@ const fileCache = 64 << 20
 func OpenFile(path string) (*File, error) {
 	s, err := segment.OpenSealed(segment.OS, path, segment.NewCache(fileCache))
 	if err != nil {
-		return nil, fmt.Errorf("open file: %w", err)
+		return nil, err
 	}
 	return &File{sealed: s, time: latest, seq: s.Info().Last}, nil
 }
