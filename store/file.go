@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/annalsdb/annals/segment"
 )
@@ -54,7 +55,13 @@ func (f *File) Fields(stream string) ([]string, error) {
 	if _, err := f.stream(stream); err != nil {
 		return nil, fmt.Errorf("fields: %w", err)
 	}
-	return f.sealed.FieldNames(stream)
+	fields, err := f.sealed.Fields(stream)
+	names := make([]string, len(fields))
+	for i := range fields {
+		names[i] = fields[i].Name
+	}
+	slices.Sort(names)
+	return names, err
 }
 
 // At is the file at moments that are not behind its own: event time AsOf a later one
