@@ -39,6 +39,9 @@ func (b *binder) bindSources(q Query) error {
 		if err := b.checkStream(from, at); err != nil {
 			return err
 		}
+		if err := b.checkStates(s, at); err != nil {
+			return err
+		}
 		if slices.ContainsFunc(b.sources, func(o *source) bool { return o.name == s.name }) {
 			return b.fail(at, "two sources are called %s: expected another name behind one, as in %s AS b", quoteName(s.name), quoteName(s.stream))
 		}
@@ -68,6 +71,15 @@ func (b *binder) checkStream(s Source, at Expr) error {
 		return err
 	}
 	return b.fail(at, "there is no stream %s%s", quoteName(s.stream), meant(s.stream, streams))
+}
+
+// checkStates is an error if s is of states and the source has events alone.
+func (b *binder) checkStates(s *source, at Expr) error {
+	r, ok := b.catalog.(Reader)
+	if _, states := r.(StateReader); !ok || states || s.kind <= allEventsSource {
+		return nil
+	}
+	return b.fail(at, "states are made of all events of a key, and here are some alone: expected the events of %s, or a whole database", quoteName(s.stream))
 }
 
 // bindMoment finds the range of event time: SQL:2011's rules for AS OF, BETWEEN and
@@ -151,6 +163,9 @@ func (b *binder) bindJoins(q Query) error {
 			return b.fail(at, "a change has no time of its own to be joined as of")
 		case asOf:
 			right.kind = stateSource
+			if err := b.checkStates(right, at); err != nil {
+				return err
+			}
 		case right.kind != stateSource:
 			return b.fail(at, "a JOIN is with states: expected STATE OF %s, or ASOF JOIN", quoteName(right.stream))
 		}

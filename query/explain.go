@@ -14,15 +14,14 @@ func (x *executor) String() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	x.explainSource(line)
+	if len(x.rest) > 0 {
+		line("filter: %s%s", x.conditions(x.rest), x.took("filter"))
+	}
 	for i := range x.joins {
 		x.explainJoin(line, i)
 	}
-	where := x.rest
-	if len(x.joins) > 0 {
-		where = x.where
-	}
-	if len(where) > 0 {
-		line("filter: %s%s", x.conditions(where), x.took("filter"))
+	if len(x.behind) > 0 {
+		line("filter: %s%s", x.conditions(x.behind), x.took("filter behind joins"))
 	}
 	x.explainGroups(line)
 	x.explainAnswer(line)
@@ -37,7 +36,7 @@ type lines func(format string, args ...any)
 // explainSource says what is read first, and what of it need not be.
 func (x *executor) explainSource(line lines) {
 	s := x.sources[0]
-	line("read %s of %s%s", [...]string{"events", "all events", "states", "histories", "changes"}[s.kind], quoteName(s.stream), s.when())
+	line("read %s of %s%s%s", [...]string{"events", "all events", "states", "histories", "changes"}[s.kind], quoteName(s.stream), s.when(), x.took("read"))
 	if s.empty() {
 		line("  nothing: the range of time is empty")
 	}
@@ -45,7 +44,7 @@ func (x *executor) explainSource(line lines) {
 	case x.keys != nil:
 		line("  keys: %d, by name", len(x.keys))
 	case x.keyRange != store.Range{}:
-		line("  keys: from %q to %q, prefix %q", x.keyRange.From, x.keyRange.To, x.keyRange.Prefix)
+		line("  keys:%s", rangeText(x.keyRange))
 	}
 	if s.kind == eventsSource || s.kind == allEventsSource {
 		if x.pushed != nil {
@@ -60,6 +59,16 @@ func (x *executor) explainSource(line lines) {
 		}
 		line("  columns, decoded as they are asked for: %s", orNone(names))
 	}
+}
+
+// rangeText is the bounds that a range of keys has.
+func rangeText(r store.Range) (text string) {
+	for _, bound := range [...]struct{ what, key string }{{"that begin with", r.Prefix}, {"from", r.From}, {"before", r.To}} {
+		if bound.key != "" {
+			text += fmt.Sprintf(" %s %q", bound.what, bound.key)
+		}
+	}
+	return text
 }
 
 func orNone(names []string) string {
@@ -100,15 +109,20 @@ func (s *source) when() string {
 func (x *executor) explainJoin(line lines, i int) {
 	j, s := &x.joins[i], x.sources[i+1]
 	var on []string
-	how := "all states, read once into a table"
+	how, asOf := "all states, read once into a table", j.kind >= AsOfJoin
 	for k, right := range j.right {
 		on = append(on, x.text(j.left[k])+" = "+x.text(right))
 		if right.op == columnOp && x.columns[right.slot].own == "key" {
-			how = "states of the keys asked for, each read once"
+			if how = "states of the keys asked for, each read once"; asOf {
+				how = "states of the keys asked for, looked up, or the history of those that are asked for often"
+			}
 		}
 	}
-	if j.kind >= AsOfJoin {
+	if asOf {
 		how += ", as of the time of the row"
+	}
+	if i == len(x.joins)-1 { // what all of them took
+		how += x.took("join")
 	}
 	line("%s states of %s on %s: %s", [...]string{"join", "left join", "as-of join", "as-of left join"}[j.kind], quoteName(s.stream), strings.Join(on, " and "), how)
 }
@@ -192,7 +206,7 @@ func (x *executor) explainCost(line lines) {
 		line("rows read: %d", s.Read)
 	}
 	line("memory: %d bytes at most; written to disk: %d bytes", s.PeakMemory, s.Spilled)
-	line("time: %s by %d workers", s.Elapsed.Round(time.Microsecond), s.Workers)
+	line("time: %s, work %s by %d workers", s.Elapsed.Round(time.Microsecond), s.Work.Round(time.Microsecond), s.Workers)
 }
 
 // took is what a step was given and how long it worked, once it ran.

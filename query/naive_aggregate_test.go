@@ -11,9 +11,9 @@ import (
 	"github.com/annalsdb/annals/segment"
 )
 
-// naive is the aggregate over the rows of a group, by plain loops.
-func (a *aggregation) naive(rows []naiveSlots) (Value, error) {
-	kept, err := a.filtered(rows)
+// naive is the aggregate over the rows of a group, of a window or not, by plain loops.
+func (a *aggregation) naive(g *naiveGroup, window bool) (Value, error) {
+	kept, err := a.filtered(g.rows)
 	if err != nil {
 		return Value{}, err
 	}
@@ -22,6 +22,13 @@ func (a *aggregation) naive(rows []naiveSlots) (Value, error) {
 	}
 	// first and last go by time.
 	slices.SortStableFunc(kept, func(a, b naiveSlots) int { return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq)) })
+	if of, ok := naiveOrdered[a.kind.name]; ok {
+		w, err := a.walk(g, kept, window)
+		if err != nil || len(w.rows) == 0 && !window { // nothing has no time
+			return Value{}, err
+		}
+		return of(w)
+	}
 	var values []Value
 	for _, r := range kept {
 		v, err := a.args[0].eval(r.values)

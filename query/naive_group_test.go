@@ -123,7 +123,7 @@ func naiveAggregates(p *plan, groups []*naiveGroup) (rows []naiveSlots, err erro
 			row = append(row, timeValue(g.start), timeValue(g.end))
 		}
 		for _, a := range p.aggregates {
-			v, err := a.naive(g.rows)
+			v, err := a.naive(g, p.window.kind != noWindow)
 			if err != nil {
 				return nil, err
 			}

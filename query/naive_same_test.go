@@ -49,5 +49,8 @@ func closeTo(a, b Value, near float64) bool {
 		return a.Kind() == b.Kind() && same(a, b)
 	}
 	x, y := a.Float64(), b.Float64()
+	if math.IsInf(x, 0) || math.IsInf(y, 0) { // no distance from it is any share of it
+		return same(a, b)
+	}
 	return same(a, b) || math.Abs(x-y) <= near*max(math.Abs(x), math.Abs(y), 1e-300)
 }

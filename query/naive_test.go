@@ -151,6 +151,7 @@ type naiveSlots struct {
 	values []Value
 	time   int64  // of the first source, for windows
 	seq    uint64 // of the first source, for first and last
+	kind   string // of event
 }
 
 func naiveFlat(p *plan, r naiveRow) naiveSlots {
@@ -160,6 +161,7 @@ func naiveFlat(p *plan, r naiveRow) naiveSlots {
 	}
 	if r[0].own != nil {
 		s.time, s.seq = r[0].own["time"].Nanos(), uint64(r[0].own["seq"].Int64())
+		s.kind = r[0].own["kind"].Text()
 	}
 	return s
 }

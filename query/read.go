@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/annalsdb/annals/index"
@@ -27,33 +28,75 @@ func (x *executor) read(ctx context.Context, to visit) error {
 		return err
 	}
 	x.stats.Seq = reader.Seq()
+	var j *joiner
 	if len(x.joins) > 0 {
-		j, err := x.newJoiner(reader, to)
-		if err != nil {
+		if j, err = x.newJoiner(reader, to); err != nil {
 			return err
 		}
 		to = j.visit
-	} else {
-		to = x.chosen(x.rest, to)
 	}
+	read := x.newReadWork(x.chosen(&x.steps.filter, x.rest, to))
 	switch first.kind {
 	case eventsSource, allEventsSource:
-		return x.readEvents(ctx, reader, to)
+		err = x.readEvents(ctx, reader, read)
 	case stateSource:
-		return x.readStates(ctx, reader, to)
+		err = x.readStates(ctx, reader, read)
 	case historySource:
-		return x.readHistory(ctx, reader, to)
+		err = x.readHistory(ctx, reader, read)
+	default:
+		err = x.readChanges(ctx, reader, read)
 	}
-	return x.readChanges(ctx, reader, to)
+	read.end()
+	return err
+}
+
+// readWork is the work of reading: what workers do between the batches that they hand
+// on.
+type readWork struct {
+	x       *executor
+	to      visit
+	workers []time.Time // when each was last given the word
+	any     atomic.Bool
+	began   time.Time
+}
+
+func (x *executor) newReadWork(to visit) *readWork {
+	r := &readWork{x: x, to: to, workers: make([]time.Time, x.workers), began: x.steps.begin()}
+	for i := range r.workers {
+		r.workers[i] = r.began
+	}
+	return r
+}
+
+// visit hands a batch on.
+func (r *readWork) visit(worker int, b *batch) error {
+	s := &r.x.steps.read
+	s.in(count(b.sel, b.n))
+	s.end(r.workers[worker])
+	r.any.Store(true)
+	err := r.to(worker, b)
+	r.workers[worker] = r.x.steps.begin()
+	return err
+}
+
+// end is the end of reading, of which there is nothing to show but the time if there
+// was no row.
+func (r *readWork) end() {
+	if !r.any.Load() {
+		r.x.steps.read.end(r.began)
+	}
 }
 
 // chosen visits what passes conditions.
-func (x *executor) chosen(where []*node, to visit) visit {
+func (x *executor) chosen(s *step, where []*node, to visit) visit {
+	if len(where) == 0 {
+		return to
+	}
 	return func(worker int, b *batch) error {
 		t := x.steps.begin()
-		x.steps.filter.in(count(b.sel, b.n))
+		s.in(count(b.sel, b.n))
 		some, err := b.choose(where)
-		x.steps.filter.end(t)
+		s.end(t)
 		if err != nil || !some {
 			return err
 		}
@@ -133,7 +176,7 @@ type eventReader struct {
 	order []int // by slot: column of the scan, -1 for none
 }
 
-func (x *executor) readEvents(ctx context.Context, reader Reader, to visit) (err error) {
+func (x *executor) readEvents(ctx context.Context, reader Reader, to *readWork) (err error) {
 	q := x.scan()
 	readers := make([]eventReader, x.workers)
 	for i := range readers {
@@ -143,14 +186,12 @@ func (x *executor) readEvents(ctx context.Context, reader Reader, to visit) (err
 			r.order = append(r.order, slices.Index(q.Columns, c.scanned()))
 		}
 	}
-	last := x.steps.begin()
 	x.stats.Scan, err = reader.ScanEvents(ctx, q, func(worker int, b *store.EventBatch) error {
 		r := &readers[worker]
 		r.from = b
 		r.b.begin(b.Rows, b.Selected, r.load)
-		return to(worker, r.b)
+		return to.visit(worker, r.b)
 	})
-	x.steps.scan.end(last)
 	return err
 }
 
@@ -208,36 +249,70 @@ func (r *eventReader) loadKeys(c *Column) error {
 
 // # States, histories, changes
 
-// rowSink gathers rows that come one by one into batches.
+// rowSink gathers rows that come one by one into batches, for one worker.
 type rowSink struct {
-	x  *executor
-	b  *batch
-	to visit
-	n  int
+	x      *executor
+	worker int
+	b      *batch
+	to     visit
+	n      int
 }
 
 // rowsAtOnce is how many rows that come one by one make a batch.
 const rowsAtOnce = 1024
 
-func (x *executor) newSink(to visit) *rowSink {
-	return &rowSink{x: x, b: newBatch(len(x.columns)), to: to}
+func (x *executor) newSink(worker int, to visit) *rowSink {
+	return &rowSink{x: x, worker: worker, b: newBatch(len(x.columns)), to: to}
+}
+
+// newSinks is a sink for each worker.
+func (x *executor) newSinks(to visit) []*rowSink {
+	sinks := make([]*rowSink, x.workers)
+	for i := range sinks {
+		sinks[i] = x.newSink(i, to)
+	}
+	return sinks
+}
+
+// flushAll hands on what is left in sinks.
+func flushAll(sinks []*rowSink) error {
+	for _, s := range sinks {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add takes in a row; of is the value of a column.
-func (s *rowSink) add(ctx context.Context, of func(c *column) Value) error {
+func (s *rowSink) add(of func(c *column) Value) error {
+	s.begin()
+	for i := range s.x.columns {
+		s.b.cols[i].append(of(&s.x.columns[i]))
+	}
+	return s.end()
+}
+
+// addRow takes in a row of all slots.
+func (s *rowSink) addRow(row []Value) error {
+	s.begin()
+	for i := range row {
+		s.b.cols[i].append(row[i])
+	}
+	return s.end()
+}
+
+func (s *rowSink) begin() {
 	if s.n == 0 {
 		for i := range s.b.cols {
 			s.b.cols[i].reset()
 		}
 	}
-	for i := range s.x.columns {
-		s.b.cols[i].append(of(&s.x.columns[i]))
-	}
+}
+
+func (s *rowSink) end() error {
 	if s.n++; s.n < rowsAtOnce {
 		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
 	}
 	return s.flush()
 }
@@ -250,7 +325,7 @@ func (s *rowSink) flush() error {
 	n := s.n
 	s.n = 0
 	s.b.begin(n, nil, func(int, *Column) error { return nil })
-	return s.to(0, s.b)
+	return s.to(s.worker, s.b)
 }
 
 // ofState is the value of a column of a state, null if there is none.
@@ -280,98 +355,29 @@ func ofState(st *store.State, c *column) Value {
 	return Value{}
 }
 
-// eachState visits the states of a source that may pass WHERE.
-func (x *executor) eachState(reader Reader, s *source, keys []string, r store.Range, to func(*store.State) error) error {
-	for _, key := range keys {
-		st, ok, err := reader.Get(s.stream, key)
-		if err == nil && ok && r.Has(key) {
-			err = to(&st)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if keys != nil {
-		return nil
-	}
-	for st, err := range reader.Scan(s.stream, r) {
-		if err == nil {
-			err = to(&st)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// keyScan is what is asked of the keys of the first source.
+func (x *executor) keyScan() store.KeyScan {
+	return store.KeyScan{Stream: x.sources[0].stream, Keys: x.keys, Range: x.keyRange, Workers: x.workers}
 }
 
-func (x *executor) readStates(ctx context.Context, reader Reader, to visit) error {
-	sink := x.newSink(to)
-	err := x.eachState(reader, x.sources[0], x.keys, x.keyRange, func(st *store.State) error {
-		x.stats.Read++
-		return sink.add(ctx, func(c *column) Value { return ofState(st, c) })
+func (x *executor) readStates(ctx context.Context, reader Reader, to *readWork) error {
+	states, err := statesOf(reader, x.sources[0])
+	if err != nil {
+		return err
+	}
+	sinks := x.newSinks(to.visit)
+	err = states.ScanStates(ctx, x.keyScan(), func(worker int, some []store.State) error {
+		for i := range some {
+			if err := sinks[worker].add(func(c *column) Value { return ofState(&some[i], c) }); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return sink.flush()
-}
-
-// eachKey visits the keys that a stream has had, in order.
-func (x *executor) eachKey(ctx context.Context, reader Reader, stream string, keys []string, r store.Range, to func(key string) error) error {
-	if keys == nil {
-		found := make([]map[string]bool, x.workers)
-		_, err := reader.ScanEvents(ctx, store.EventScan{Stream: stream, Range: r, Workers: x.workers, Retracted: true}, func(worker int, b *store.EventBatch) error {
-			if found[worker] == nil {
-				found[worker] = map[string]bool{}
-			}
-			runs, err := b.Keys()
-			for _, run := range runs {
-				name, err := b.KeyName(run.Key)
-				if err != nil {
-					return err
-				}
-				found[worker][name] = true
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for _, some := range found {
-			for key := range some {
-				keys = append(keys, key)
-			}
-		}
-	}
-	keys = slices.Clone(keys)
-	slices.Sort(keys)
-	for _, key := range slices.Compact(keys) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if !r.Has(key) {
-			continue
-		}
-		if err := to(key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// eachPeriod visits the states that a key had at some moment from lo to hi, both
-// inclusive.
-func eachPeriod(reader Reader, stream, key string, lo, hi int64, to func(*store.Period) error) error {
-	for p, err := range reader.Between(stream, key, time.Unix(0, lo), time.Unix(0, hi).Add(1)) {
-		if err == nil {
-			err = to(&p)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return flushAll(sinks)
 }
 
 func ofPeriod(p *store.Period, c *column) Value {
@@ -387,54 +393,67 @@ func ofPeriod(p *store.Period, c *column) Value {
 	return ofState(&p.State, c)
 }
 
-func (x *executor) readHistory(ctx context.Context, reader Reader, to visit) error {
+func (x *executor) readHistory(ctx context.Context, reader Reader, to *readWork) error {
 	s := x.sources[0]
-	sink := x.newSink(to)
-	err := x.eachKey(ctx, reader, s.stream, x.keys, x.keyRange, func(key string) error {
-		return eachPeriod(reader, s.stream, key, s.lo, s.hi, func(p *store.Period) error {
-			x.stats.Read++
-			return sink.add(ctx, func(c *column) Value { return ofPeriod(p, c) })
-		})
+	states, err := statesOf(reader, s)
+	if err != nil {
+		return err
+	}
+	sinks := x.newSinks(to.visit)
+	// hi is inclusive.
+	err = states.ScanPeriods(ctx, x.keyScan(), time.Unix(0, s.lo), time.Unix(0, s.hi).Add(1), func(worker int, some []store.Period) error {
+		for i := range some {
+			if err := sinks[worker].add(func(c *column) Value { return ofPeriod(&some[i], c) }); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return sink.flush()
+	return flushAll(sinks)
 }
 
-func (x *executor) readChanges(ctx context.Context, reader Reader, to visit) error {
+func (x *executor) readChanges(ctx context.Context, reader Reader, to *readWork) error {
 	s := x.sources[0]
 	var ends [2]Reader
 	for i, t := range [2]int64{s.lo, s.hi} {
 		var err error
-		if ends[i], err = reader.At(Moment{t, math.MaxUint64, math.MaxInt64}); err != nil {
+		if ends[i], err = asOf(reader, t); err != nil {
 			return err
 		}
 	}
-	sink := x.newSink(to)
-	for d, err := range ends[0].Changes(ends[1], s.stream) {
-		if err != nil {
-			return err
-		}
-		x.stats.Read++
-		err = sink.add(ctx, func(c *column) Value {
-			switch {
-			case c.side == oldSide:
-				return ofState(d.Old, c)
-			case c.side == newSide:
-				return ofState(d.New, c)
-			case c.own == "key":
-				return segment.StringOf(d.Key)
-			case c.own == "stream":
-				return segment.StringOf(s.stream)
+	states, err := statesOf(ends[0], s)
+	if err != nil {
+		return err
+	}
+	sinks := x.newSinks(to.visit)
+	err = states.ScanDiff(ctx, ends[1], x.keyScan(), func(worker int, some []store.Difference) error {
+		for i := range some {
+			if err := sinks[worker].add(func(c *column) Value { return ofDifference(&some[i], c, s) }); err != nil {
+				return err
 			}
-			return Value{}
-		})
-		if err != nil {
-			return err
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return sink.flush()
+	return flushAll(sinks)
+}
+
+// ofDifference is the value of a column of a change in a source.
+func ofDifference(d *store.Difference, c *column, s *source) Value {
+	switch {
+	case c.side == oldSide:
+		return ofState(d.Old, c)
+	case c.side == newSide:
+		return ofState(d.New, c)
+	case c.own == "key":
+		return segment.StringOf(d.Key)
+	}
+	return segment.StringOf(s.stream)
 }
 
 // keysOf is the keys that a predicate allows: a list, nil for all, and a range that

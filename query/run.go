@@ -45,7 +45,8 @@ type executor struct {
 	windows aggregate.Window // nil: none
 
 	pushed   index.Predicate // on the first source
-	rest     []*node         // conditions that are left, without joins
+	rest     []*node         // conditions that are left, of rows of the first source
+	behind   []*node         // of rows behind the joins
 	keys     []string        // of the first source that are wanted; nil: all
 	keyRange store.Range
 
@@ -78,9 +79,26 @@ func (o *Options) newExecutor(r Reader, p *plan) *executor {
 	if k := x.sources[0].kind; k != eventsSource && k != allEventsSource {
 		x.rest = x.where
 	}
+	if len(x.joins) > 0 {
+		x.rest, x.behind = x.firstAlone(x.rest)
+	}
 	x.columns = slices.Clone(x.columns)
 	x.place()
 	return x
+}
+
+// firstAlone parts conditions in those that can be tested of rows of the first source,
+// before the joins, and the others. One that may be an error waits: it is none where a
+// row has no partner.
+func (x *executor) firstAlone(where []*node) (first, behind []*node) {
+	for _, n := range where {
+		if n.always() && !slices.ContainsFunc(n.named(), func(slot int) bool { return x.columns[slot].source > 0 }) {
+			first = append(first, n)
+		} else {
+			behind = append(behind, n)
+		}
+	}
+	return first, behind
 }
 
 // place gives slots to what windows, as-of joins and aggregates in the order of time

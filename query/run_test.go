@@ -84,7 +84,12 @@ func (e *engine) close() {
 
 // run answers a query of the engine.
 func (e *engine) run(o *Options, q Query, params ...any) (*answer, error) {
-	result, err := o.Run(context.Background(), View(e.db.Latest()), q, params...)
+	return ask(o, View(e.db.Latest()), q, params...)
+}
+
+// ask is the answer of a reader.
+func ask(o *Options, from Reader, q Query, params ...any) (*answer, error) {
+	result, err := o.Run(context.Background(), from, q, params...)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +214,11 @@ func (r *asker) aggregate(columns []Expr, placed bool) Expr {
 		Call("min", e), Call("max", e), Call("any_value", e), Call("var_pop", n), Call("stddev_samp", n),
 		Call("any", e.IsNull()), Call("all", e.IsNull()), Call("quantile", n, 0.5)}
 	if placed {
-		list = append(list, Call("first", e), Call("last", e))
+		span := Span(0, r.IntN(2), time.Duration(1+r.IntN(30))*time.Hour)
+		list = append(list, Call("first", e), Call("last", e), Call("increase", n), Call("rate", n),
+			Call("time_avg", n), Call("time_avg", n, span), Call("integral", n, span), Call("known_time", n, span), Call("unknown_time", n),
+			Call("time_in_state", e), Call("time_in_state", e, span), Call("time_avg_linear", n), Call("integral_linear", n),
+			Call("live_time", span), Call("dead_time", span))
 	}
 	a := pick(r.Rand, list...)
 	if a.name == "quantile" || a.name == "stddev_samp" || a.name == "var_pop" {
@@ -295,16 +304,16 @@ func (r *asker) query() Query {
 	return q
 }
 
-// check asks the engine and compares with the rules; it is false if the answer is an
+// check asks a reader and compares with the rules; it is false if the answer is an
 // error. At times there is so little memory that groups go to disk, or that it may
 // be too little.
-func (r *asker) check(d *naiveData, e *engine, q Query) (answered bool, wrong string) {
+func (r *asker) check(d *naiveData, from Reader, q Query) (answered bool, wrong string) {
 	want, failed := d.run(q, nil)
 	o := &Options{Workers: 1 + r.IntN(3), TempDir: r.temp}
 	if r.IntN(3) == 0 {
 		o.MemoryBytes = 1 << (8 + r.IntN(8))
 	}
-	result, err := o.Run(context.Background(), View(e.db.Latest()), q)
+	result, err := o.Run(context.Background(), from, q)
 	var got *answer
 	if err == nil {
 		got, err = answerOf(result)
@@ -363,7 +372,7 @@ func TestRun(t *testing.T) {
 				}
 				for range 60 {
 					q := r.query()
-					ok, wrong := r.check(d, e, q)
+					ok, wrong := r.check(d, View(e.db.Latest()), q)
 					if asked++; ok {
 						answered++
 					}

@@ -18,6 +18,10 @@ type Stats struct {
 	Scan store.ScanStats // what a scan of events read and passed over
 	Read int64           // rows read of states, histories and changes
 
+	// Work is what the workers did in all steps: about Elapsed × Workers where
+	// none of them had to wait.
+	Work time.Duration
+
 	Steps      []Step
 	PeakMemory int64 // bytes held by groups, rows to be put in order and joined states, about
 	Spilled    int64 // bytes of groups that were written to disk
@@ -27,8 +31,12 @@ type Stats struct {
 type Step struct {
 	Name    string
 	Batches int64
-	Rows    int64         // that it was given
-	Work    time.Duration // summed over workers
+	Rows    int64 // that it was given, or has read
+
+	// Work is the time that workers were at it, summed over them, by the clock: as
+	// much as it took of processors, if these had nothing else to do. There is no
+	// portable way to ask for the processor's own time of a part of a goroutine.
+	Work time.Duration
 }
 
 // Stats is what the answer cost so far.
@@ -49,23 +57,37 @@ func (s *step) in(rows int) {
 
 func (s *step) end(began time.Time) { s.work.Add(int64(time.Since(began))) }
 
-// steps are those of all plans. scan has the time of all that happens while it runs.
-type steps struct{ scan, filter, group, project, merge, order step }
+// steps are those of all plans; joined tests what is behind the joins.
+type steps struct{ read, filter, join, joined, group, project, merge, order step }
 
 func (*steps) begin() time.Time { return time.Now() }
+
+// named are the steps in their order.
+func (s *steps) named(visit func(name string, s *step)) {
+	for _, one := range []struct {
+		name string
+		s    *step
+	}{
+		{"read", &s.read}, {"filter", &s.filter}, {"join", &s.join}, {"filter behind joins", &s.joined},
+		{"group", &s.group}, {"project", &s.project}, {"merge groups", &s.merge}, {"finish", &s.order},
+	} {
+		visit(one.name, one.s)
+	}
+}
 
 // finishStats completes the statistics.
 func (x *executor) finishStats(elapsed time.Duration) {
 	s := &x.stats
 	s.Elapsed, s.Workers, s.PeakMemory = elapsed, x.workers, x.peak.Load()
 	s.Spilled = x.spilled.Load()
-	s.Steps = nil
-	for _, one := range []struct {
-		name string
-		s    *step
-	}{{"filter", &x.steps.filter}, {"group", &x.steps.group}, {"project", &x.steps.project}, {"merge groups", &x.steps.merge}, {"finish", &x.steps.order}} {
-		if work := one.s.work.Load(); work > 0 {
-			s.Steps = append(s.Steps, Step{one.name, one.s.batches.Load(), one.s.rows.Load(), time.Duration(work)})
-		}
+	s.Steps, s.Work = nil, 0
+	if k := x.sources[0].kind; k != eventsSource && k != allEventsSource {
+		s.Read = x.steps.read.rows.Load()
 	}
+	x.steps.named(func(name string, one *step) {
+		if work := time.Duration(one.work.Load()); work > 0 {
+			s.Steps = append(s.Steps, Step{name, one.batches.Load(), one.rows.Load(), work})
+			s.Work += work
+		}
+	})
 }

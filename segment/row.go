@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"time"
 )
 
 // rowHead is the length and the checksum in front of a row's body.
@@ -35,6 +36,27 @@ type Row struct {
 	fields    string // encoded, or
 	list      Fields // if listed
 	listed    bool
+}
+
+// RowOf is the row that an event with a position would be read as. It shares the
+// memory of its fields.
+func RowOf(e *Event) (r SealedRow, err error) {
+	var times [2]int64
+	for i, t := range [...]time.Time{e.Time, e.Recorded} {
+		ns, ok := Nanos(t)
+		if !ok {
+			return r, fmt.Errorf("%w: time %s is outside the years 1677 to 2262", ErrInvalid, t)
+		}
+		times[i] = ns
+	}
+	r = SealedRow{
+		Row: Row{Kind: e.Kind, Version: e.Version, Lag: times[1] - times[0], Key: e.Key, Type: e.Type, ID: e.ID, list: e.Fields, listed: true},
+		Seq: e.Seq, Time: times[0], Recorded: times[1],
+	}
+	if r.Ref = e.Retracts; e.Kind != Retraction {
+		r.Ref = e.Same
+	}
+	return r, nil
 }
 
 // AppendRow appends the row of e to dst and says where in it the encoding of the

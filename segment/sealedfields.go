@@ -1,29 +1,42 @@
 package segment
 
-// FieldNames is the names of the fields that a row of the stream of that name has,
-// null or not, each once. It looks at statistics, and at rows where a block has
-// those of two streams.
-func (s *Sealed) FieldNames(stream string) ([]string, error) {
+import "slices"
+
+// FieldKinds is a field and the kinds of its values.
+type FieldKinds struct {
+	Name  string
+	Kinds []ValueKind // rising
+}
+
+// Fields is the fields that a row of the stream of that name has, null or not, each
+// once. It looks at statistics, and at rows where a block has those of two streams.
+func (s *Sealed) Fields(stream string) ([]FieldKinds, error) {
 	d, err := s.opened()
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	seen := map[string]bool{}
+	var all []FieldKinds
+	places := map[string]int{}
 	for i, f := range d.fields {
-		if seen[f.name] {
-			continue
-		}
 		has, err := s.streamHas(stream, firstField+i)
 		if err != nil {
 			return nil, err
 		}
-		if has {
-			seen[f.name] = true
-			names = append(names, f.name)
+		if !has {
+			continue
 		}
+		at, ok := places[f.name]
+		if !ok {
+			at = len(all)
+			places[f.name] = at
+			all = append(all, FieldKinds{Name: f.name})
+		}
+		all[at].Kinds = append(all[at].Kinds, f.kind)
 	}
-	return names, nil
+	for i := range all {
+		slices.Sort(all[i].Kinds)
+	}
+	return all, nil
 }
 
 // streamHas reports whether a row of the stream has a value in a column.

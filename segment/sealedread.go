@@ -53,7 +53,7 @@ func (s *Sealed) open() error {
 	}
 	first, last, ok := ParseSealedName(filepath.Base(s.Path))
 	if !ok {
-		return fmt.Errorf("open sealed file %s: its name is not that of one", s.Path)
+		return fmt.Errorf("open sealed file %s: its name is not that of one: a copy keeps the name FIRST-LAST.seg, of twenty digits each", s.Path)
 	}
 	s.info.First, s.info.Last, s.info.Bytes = first, last, size
 	if size < sealedHeadSize+trailerSize {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 )
 
@@ -25,10 +26,7 @@ func (v *View) Diff(to *View, stream string) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		s, err := v.stream(stream)
 		if err == nil {
-			err = to.db.lostUpTo(to.seq)
-		}
-		if err == nil && to.db != v.db {
-			err = fmt.Errorf("%w: the views are of two databases", ErrInvalid)
+			err = v.comparable(to)
 		}
 		if err != nil {
 			yield(Difference{}, fmt.Errorf("diff: %w", err))
@@ -54,6 +52,14 @@ func (v *View) Diff(to *View, stream string) iter.Seq2[Difference, error] {
 	}
 }
 
+// comparable reports why v cannot be compared with to.
+func (v *View) comparable(to *View) error {
+	if to.db != v.db {
+		return fmt.Errorf("%w: the views are of two databases", ErrInvalid)
+	}
+	return to.db.lostUpTo(to.seq)
+}
+
 // differences appends those of keys.
 func (v *View) differences(to *View, f *files, s *stream, keys []found, all []Difference) ([]Difference, error) {
 	var t trail
@@ -77,11 +83,16 @@ func (v *View) differences(to *View, f *files, s *stream, keys []found, all []Di
 	return all, nil
 }
 
-// seenByOne is the versions, by position, that just one of the views sees.
+// seenByOne is the versions, by position, that just one of the views sees. Where both
+// know the same, these are behind the time of the earlier one: by time only they are
+// looked at.
 func (t *trail) seenByOne(a, b *View) (found []version, err error) {
-	time, seq := max(a.time, b.time), max(a.seq, b.seq)
+	time, seq, from := max(a.time, b.time), max(a.seq, b.seq), beginning
+	if a.seq == b.seq && t.s.Order == ByTime {
+		from = stamp{min(a.time, b.time), math.MaxUint64}
+	}
 	for c := changes; c <= retractions; c++ {
-		all, err := t.all(c, time, seq)
+		all, err := t.after(c, from, math.MaxInt, time, seq)
 		if err != nil {
 			return nil, err
 		}

@@ -75,11 +75,7 @@ type ScanStats struct {
 func (v *View) ScanEvents(ctx context.Context, q EventScan, visit func(worker int, b *EventBatch) error) (ScanStats, error) {
 	s, err := v.stream(q.Stream)
 	if err == nil {
-		for _, name := range q.Columns {
-			if name == segment.ColumnKey || name == segment.ColumnStream {
-				err = fmt.Errorf("%w: the key of events is no column of a batch, its Keys say it", ErrInvalid)
-			}
-		}
+		err = q.check()
 	}
 	if err != nil {
 		return ScanStats{}, fmt.Errorf("scan events: %w", err)
@@ -98,6 +94,13 @@ func (v *View) ScanEvents(ctx context.Context, q EventScan, visit func(worker in
 		return e.stats, fmt.Errorf("scan events of stream %q: %w", s.Name, err)
 	}
 	return e.stats, nil
+}
+
+func (q *EventScan) check() error {
+	if slices.Contains(q.Columns, segment.ColumnKey) || slices.Contains(q.Columns, segment.ColumnStream) {
+		return fmt.Errorf("%w: the key of events is no column of a batch, its Keys say it", ErrInvalid)
+	}
+	return nil
 }
 
 // EventBatch is a batch of a scan. Source is the number of what it is of, a file or a

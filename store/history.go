@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -239,60 +240,60 @@ type Period struct {
 // Between is the states of a key that were valid at some moment of [from, to),
 // in order of time, as far as the view knows: SQL:2011's FROM from TO to. A
 // state that an event only repeats goes on; one that lasts no time is not there.
-// By time it reads the key's events once; by arrival it folds anew at each
-// moment at which one begins to count.
+// By time it reads the key's events once, under [Replace] those that matter for the
+// range; by arrival it folds anew at each moment at which one begins to count.
 func (v *View) Between(stream, key string, from, to time.Time) iter.Seq2[Period, error] {
 	return func(yield func(Period, error) bool) {
 		s, err := v.stream(stream)
-		if err == nil {
-			err = s.needFold()
-		}
 		var periods []Period
 		if err == nil {
-			periods, err = v.periods(s, key)
+			periods, err = v.periodsOf(s, key, from, to)
 		}
 		if err != nil {
 			yield(Period{}, fmt.Errorf("states of key %q of stream %q: %w", key, stream, err))
 			return
 		}
 		for _, p := range periods {
-			if p.From.Before(to) && (p.Until.IsZero() || p.Until.After(from)) && !yield(p, nil) {
+			if !yield(p, nil) {
 				return
 			}
 		}
 	}
 }
 
-// periods is all periods of a key in the view.
-func (v *View) periods(s *stream, key string) (all []Period, err error) {
+func (v *View) periodsOf(s *stream, key string, from, to time.Time) ([]Period, error) {
 	f, err := v.db.pin()
 	if err != nil {
 		return nil, err
 	}
 	defer f.unpin()
 	var t trail
-	w := walker{view: v, s: s, name: key, fold: folder{s: s}}
-	w.follow(&t, f)
+	t.follow(v.db, f, s, key, s.live.Get(key))
+	return v.periods(&t, from, to)
+}
+
+// periods is the periods of the key of t in the view that have a moment of [from, to).
+func (v *View) periods(t *trail, from, to time.Time) (all []Period, err error) {
+	if err := t.s.needFold(); err != nil {
+		return nil, err
+	}
+	w := walker{view: v, s: t.s, name: t.name, fold: folder{s: t.s}, files: t.files}
 	if w.gone, err = t.retracted(v.seq); err != nil {
 		return nil, err
 	}
-	steps, err := t.all(changes, v.time, v.seq)
+	steps, err := v.steps(t, from, w.gone)
 	if err != nil {
 		return nil, err
 	}
-	steps = slices.DeleteFunc(steps, func(c version) bool { return w.gone.has(c.Seq) })
-	slices.SortFunc(steps, func(a, b version) int {
-		if a.Before(b.Version) {
-			return -1
-		}
-		return 1
-	})
 	for i := range steps {
 		c := &steps[i]
-		if s.Order == ByTime {
-			row, err := w.rows.read(&t, c)
+		if n := len(all); !instant(c.Time).Before(to) && (n == 0 || !all[n-1].Until.IsZero()) {
+			break // what lasted until then has ended
+		}
+		if t.s.Order == ByTime {
+			row, err := w.rows.read(t, c)
 			if err == nil {
-				_, err = w.step(&t, c, &row)
+				_, err = w.step(t, c, &row)
 			}
 			if err != nil {
 				return nil, err
@@ -301,7 +302,7 @@ func (v *View) periods(s *stream, key string) (all []Period, err error) {
 		if i+1 < len(steps) && steps[i+1].Time == c.Time {
 			continue // it lasts no time
 		}
-		if s.Order == ByArrival {
+		if t.s.Order == ByArrival {
 			st, err := t.stateAt(c.Time, v.seq)
 			if err := w.become(&st, err); err != nil {
 				return nil, err
@@ -309,7 +310,34 @@ func (v *View) periods(s *stream, key string) (all []Period, err error) {
 		}
 		all = w.extend(all, instant(c.Time))
 	}
-	return all, nil
+	return slices.DeleteFunc(all, func(p Period) bool {
+		return !p.From.Before(to) || !p.Until.IsZero() && !p.Until.After(from)
+	}), nil
+}
+
+// steps is the changes and deletes of the key of t that count, in order of time: all
+// of them, or under [Replace] by time, where each makes a state of its own, those
+// from the one on that is the last at from.
+func (v *View) steps(t *trail, from time.Time, gone retracted) ([]version, error) {
+	begin := beginning
+	if ns, ok := segment.Nanos(from); ok && t.s.Fold == Replace && t.s.Order == ByTime {
+		last, ok, err := t.last(changes, min(ns, v.time), v.seq, gone.effective())
+		if err != nil {
+			return nil, err
+		}
+		if ok && !unchanged(last.Version) { // which goes on with a state from before
+			begin = t.s.stamp(last.Time, last.Seq).previous()
+		}
+	}
+	steps, err := t.after(changes, begin, math.MaxInt, v.time, v.seq)
+	steps = slices.DeleteFunc(steps, func(c version) bool { return gone.has(c.Seq) })
+	slices.SortFunc(steps, func(a, b version) int {
+		if a.Before(b.Version) {
+			return -1
+		}
+		return 1
+	})
+	return steps, err
 }
 
 // extend ends the last period at t, if the state there is another, and begins

@@ -138,6 +138,7 @@ func (g *scanScript) check(t *testing.T, v *View, stream string) {
 	for _, r := range []Range{{}, {From: from}, {To: to}, {From: min(from, to), To: max(from, to)}, {Prefix: "key-05"}} {
 		want := slices.DeleteFunc(slices.Clone(all), func(s State) bool { return !r.has(s.Key) })
 		checkScan(t, v, stream, r, want, g.rnd.IntN(len(want)+1))
+		g.checkKeyScan(t, v, stream, r, want)
 		r.Reverse = true
 		slices.Reverse(want)
 		checkScan(t, v, stream, r, want, g.rnd.IntN(len(want)+1))

@@ -62,8 +62,10 @@ func momentFlagsOf(cmd *cobra.Command) *momentFlags {
 }
 
 // view is the view at the moments given, the latest without any.
-func (m *momentFlags) view(db *store.DB) (*store.View, error) {
-	var moments []store.Moment
+func (m *momentFlags) view(db *store.DB) (*store.View, error) { return db.View(m.list()...) }
+
+// list is the moments given.
+func (m *momentFlags) list() (moments []store.Moment) {
 	given := m.cmd.Flags().Changed
 	if given("as-of") {
 		moments = append(moments, store.AsOf(m.asOf.Time))
@@ -74,7 +76,7 @@ func (m *momentFlags) view(db *store.DB) (*store.View, error) {
 	if given("known-by") {
 		moments = append(moments, store.KnownBy(m.knownBy.Time))
 	}
-	return db.View(moments...)
+	return moments
 }
 
 // momentSyntax explains a moment of diff.

@@ -17,19 +17,23 @@ func (a *app) queryCommand() *cobra.Command {
 	var file string
 	var given []string
 	cmd := &cobra.Command{
-		Use:   "query DB [SELECT]",
+		Use:   "query DB|FILE [SELECT]",
 		Short: "Answer a SELECT: events, states, histories and changes, at any moment",
 		Long: `Answer a SELECT. Its text is the argument, or standard input if that is -, or a
 file. Tables end with the number of rows, the time taken, the position that the
 answer is exact at and what was read for it.
+
+In place of a database there can be a sealed file (.seg), a copy of one too: its
+events are asked for, not their states.
 
 ` + paramSyntax + `
 
 In json and csv a second column of the same name is called NAME_2.`,
 		Example: `  annals query curl.db "SELECT author, count(*) AS n FROM curl GROUP BY author ORDER BY n DESC LIMIT 10"
   annals query curl.db 'SELECT key, size FROM STATE OF curl AS OF $1 ORDER BY size DESC LIMIT 5' --param 1=2010-06-01
-  annals query curl.db --file report.sql --format csv > report.csv`,
-		Args: arguments("DB", "[SELECT]"),
+  annals query curl.db --file report.sql --format csv > report.csv
+  annals query 00000000000000000001-00000000000000148529.seg 'SELECT count(*) FROM curl'`,
+		Args: arguments("DB|FILE", "[SELECT]"),
 	}
 	cmd.Flags().StringVar(&file, "file", "", "read the text from this `FILE`")
 	cmd.Flags().StringArrayVar(&given, "param", nil, "the value of a parameter, `N=VALUE`; can be given several times")
@@ -43,12 +47,16 @@ In json and csv a second column of the same name is called NAME_2.`,
 		if err != nil {
 			return err
 		}
+		q := &question{text: text, params: params, format: *format, timing: true}
+		if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
+			return a.askFile(cmd.Context(), args[0], moments, q)
+		}
 		return a.reading(args[0], func(db *store.DB) error {
 			view, err := moments.view(db)
 			if err != nil {
 				return err
 			}
-			return a.ask(cmd.Context(), view, &question{text: text, params: params, format: *format, timing: true})
+			return a.ask(cmd.Context(), query.View(view), q)
 		})
 	}
 	return cmd
@@ -87,15 +95,31 @@ type question struct {
 	kept   *kept // where its first rows go, nil = nowhere
 }
 
+// askFile answers a question of a sealed file.
+func (a *app) askFile(ctx context.Context, path string, moments *momentFlags, q *question) error {
+	f, err := store.OpenFile(path)
+	if err != nil {
+		return err
+	}
+	at, err := f.At(moments.list()...)
+	if err == nil {
+		err = a.ask(ctx, query.File(at), q)
+	}
+	if cerr := f.Close(); cerr != nil && (err == nil || errors.Is(err, errAbsent)) {
+		err = cerr
+	}
+	return err
+}
+
 // ask answers a question on standard output. Without rows it reports errAbsent.
-func (a *app) ask(ctx context.Context, view *store.View, q *question) error {
+func (a *app) ask(ctx context.Context, of query.Reader, q *question) error {
 	parsed, err := query.Parse(q.text)
 	if err != nil {
 		return err
 	}
 	waiting := newWaiting(a.err)
 	defer waiting.finish()
-	result, err := query.Run(ctx, query.View(view), parsed, q.params...)
+	result, err := query.Run(ctx, of, parsed, q.params...)
 	if err != nil {
 		return err
 	}

@@ -204,7 +204,7 @@ func (sh *shell) statement(ctx context.Context, text string) {
 	view, err := sh.db.View(sh.moments...)
 	if err == nil {
 		q := &question{text: strings.TrimSpace(text), format: sh.format, timing: sh.timing, kept: &kept{}}
-		if err = sh.ask(ctx, view, q); err == nil || errors.Is(err, errAbsent) {
+		if err = sh.ask(ctx, query.View(view), q); err == nil || errors.Is(err, errAbsent) {
 			sh.last, err = q.kept, nil
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/annalsdb/annals/query"
 )
 
 // shellCommand is what begins with a backslash in a shell.
@@ -16,7 +14,7 @@ type shellCommand struct {
 
 func shellCommands() []shellCommand {
 	return []shellCommand{
-		{`\d`, "[STREAM]", "the streams, or the fields of one", (*shell).describe},
+		{`\d`, "[STREAM]", "the streams, or the fields of one and their kinds", (*shell).describe},
 		{`\plot`, "[COLUMN]", "draw a column of the last answer over the first", (*shell).plot},
 		{`\at`, "[MOMENT]", "look at a moment: TIME, known:TIME, seq:N, latest", (*shell).lookAt},
 		{`\format`, "table|json|csv", "how answers look", (*shell).setFormat},
@@ -74,13 +72,17 @@ func (sh *shell) describe(stream string) error {
 	if stream == "" {
 		return sh.streams()
 	}
-	fields, err := query.View(sh.db.Latest()).Fields(strings.Trim(stream, `"`))
+	fields, err := sh.db.Latest().FieldKinds(strings.Trim(stream, `"`))
 	if err != nil {
 		return err
 	}
-	t := newTable(sh.out, sh.screen, []string{"field"})
+	t := newTable(sh.out, sh.screen, []string{"field", "kinds"})
 	for _, f := range fields {
-		if err := t.add([]cell{text(quoted(f))}); err != nil {
+		var kinds []string
+		for _, k := range f.Kinds {
+			kinds = append(kinds, k.String())
+		}
+		if err := t.add([]cell{text(quoted(f.Name)), text(strings.Join(kinds, ", "))}); err != nil {
 			return t.close(err)
 		}
 	}
