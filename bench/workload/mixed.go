@@ -36,7 +36,7 @@ func mixed(j *Job) error {
 	var m mixedJob
 	err = j.with(dir, side.Options{Purpose: side.Ingest}, func(s side.Side) error {
 		m = mixedJob{Job: j, s: s, next: n}
-		return m.run()
+		return j.profiled(m.run)
 	})
 	if err != nil {
 		return err
