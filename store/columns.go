@@ -36,16 +36,19 @@ const (
 // Columns is the changes and deletes of a key that the view sees and that are not
 // retracted, in the stream's order, as runs of columns: History without folding,
 // for those who compute with it. fields names those wanted; none stands for all. A
-// run is valid until the next one; its texts for ever. A run has one row at least.
+// run is valid until the loop asks for the next one or ends; its texts for ever. A
+// run has one row at least.
 //
 // Of sealed files pages are decoded straight into columns by all processors, tens
 // of millions of events a second.
 func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.Columns, error] {
 	return func(yield func(*segment.Columns, error) bool) {
 		s, err := v.stream(stream)
-		r := columnReader{view: v, s: s, name: key, only: fields, rows: firstRows}
 		if err == nil {
-			err = r.all(func(c *segment.Columns) bool { return yield(c, nil) })
+			r := columnReaders.Get().(*columnReader)
+			defer r.giveBack()
+			r.begin(v, s, key, fields)
+			err = r.all(yield)
 		}
 		if err != nil {
 			yield(nil, fmt.Errorf("columns of key %q of stream %q: %w", key, stream, err))
@@ -53,30 +56,63 @@ func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.
 	}
 }
 
+// columnReaders are kept for the next history: most are short, and cost less to read
+// than the memory for it.
+var columnReaders = sync.Pool{New: func() any { return &columnReader{} }}
+
+// begin makes r ready to read a history from its beginning.
+func (r *columnReader) begin(v *View, s *stream, key string, only []string) {
+	r.view, r.s, r.name, r.only = v, s, key, only
+	r.gone, r.at, r.rows = nil, beginning, firstRows
+	r.trail.files = nil
+}
+
+// giveBack keeps r for another history, if its memory is that of a short one.
+func (r *columnReader) giveBack() {
+	if r.rows < pieceRows {
+		columnReaders.Put(r)
+	}
+}
+
 // all yields every run. Once the history is known to be long, the next pieces are
 // decoded while the caller has the ones before.
-func (r *columnReader) all(yield func(*segment.Columns) bool) error {
-	pieces, err := r.some()
+func (r *columnReader) all(yield func(*segment.Columns, error) bool) error {
+	for {
+		pieces, err := r.some()
+		if len(pieces) == 0 || err != nil {
+			return err
+		}
+		if r.rows == pieceRows {
+			return r.ahead(pieces, yield)
+		}
+		if !yieldAll(pieces, yield) {
+			return nil
+		}
+	}
+}
+
+// ahead is all from pieces on, with the ones behind them decoded meanwhile.
+func (r *columnReader) ahead(pieces []columnPiece, yield func(*segment.Columns, error) bool) (err error) {
 	for len(pieces) > 0 && err == nil {
 		var next []columnPiece
 		var ahead sync.WaitGroup
-		var failed error
-		long := r.rows == pieceRows
-		if long {
-			ahead.Go(func() { next, failed = r.some() })
+		ahead.Go(func() { next, err = r.some() })
+		more := yieldAll(pieces, yield)
+		if ahead.Wait(); !more {
+			return nil
 		}
-		for i := range pieces {
-			if p := &pieces[i]; p.into.Rows > 0 && !yield(&p.into) {
-				ahead.Wait()
-				return nil
-			}
-		}
-		if ahead.Wait(); !long {
-			next, failed = r.some()
-		}
-		pieces, err = next, failed
+		pieces = next
 	}
 	return err
+}
+
+func yieldAll(pieces []columnPiece, yield func(*segment.Columns, error) bool) bool {
+	for i := range pieces {
+		if c := &pieces[i].into; c.Rows > 0 && !yield(c, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // columnReader reads a key's changes piece by piece.
@@ -97,9 +133,9 @@ type columnReader struct {
 }
 
 // columnSource is changes that stand in the stream's order: of a sealed file, or,
-// if there is none, those that no sealed file has.
+// if its file is nil, those that no sealed file has.
 type columnSource struct {
-	part *part
+	part part
 	live []version
 	next int // the first that is in no piece yet
 	end  int // of those that the view may see
@@ -113,6 +149,7 @@ type columnPiece struct {
 	spans []columnSpan
 	parts []segment.Columns
 	cuts  []segment.Stretch
+	next  []int // memory of order
 	into  segment.Columns
 	err   error
 }
@@ -178,7 +215,7 @@ func (r *columnReader) open(f *files) (err error) {
 		if p == nil || p.Changes == 0 {
 			continue
 		}
-		c := columnSource{part: &part{p.file, p.Keyed}, end: p.Changes}
+		c := columnSource{part: *p, end: p.Changes}
 		if err := r.enter(&c); err != nil {
 			return err
 		}
@@ -199,7 +236,7 @@ func (r *columnReader) open(f *files) (err error) {
 // and finds the end of those that the view may see.
 func (r *columnReader) enter(c *columnSource) (err error) {
 	if r.at != beginning {
-		n, _, ok, err := r.trail.next(c.part, r.at)
+		n, _, ok, err := r.trail.next(&c.part, r.at)
 		if c.next = n; !ok || err != nil {
 			c.next = c.end
 			return err
@@ -245,7 +282,7 @@ func (t *trail) liveChanges(at int64, seq uint64) (all []version) {
 
 // stamp is that of change n of a source.
 func (r *columnReader) stamp(c *columnSource, n int) (stamp, error) {
-	if c.part == nil {
+	if c.part.file == nil {
 		return r.s.stamp(c.live[n].Time, c.live[n].Seq), nil
 	}
 	st, err := c.part.file.Stamp(c.part.Row + uint64(n))
@@ -303,7 +340,7 @@ func (r *columnReader) upTo(c *columnSource, bound stamp) (int, error) {
 	if !bound.before(c.last) {
 		return to, nil
 	}
-	if c.part == nil {
+	if c.part.file == nil {
 		n, _ := slices.BinarySearchFunc(c.live[c.next:to], bound, func(v version, at stamp) int {
 			if at.before(r.s.stamp(v.Time, v.Seq)) {
 				return 1
@@ -331,6 +368,9 @@ func (r *columnReader) upTo(c *columnSource, bound stamp) (int, error) {
 
 // decode decodes the pieces, one a processor.
 func (r *columnReader) decode(pieces []columnPiece) error {
+	if len(pieces) == 1 {
+		return r.piece(&pieces[0])
+	}
 	var others sync.WaitGroup
 	for i := range pieces {
 		if p := &pieces[i]; i+1 < len(pieces) {
@@ -351,8 +391,10 @@ func (r *columnReader) decode(pieces []columnPiece) error {
 // piece decodes one.
 func (r *columnReader) piece(p *columnPiece) error {
 	p.into.Only = r.only
-	if len(p.spans) == 1 && p.spans[0].source.part != nil && r.allCount(p.spans[0].source.part.file) {
-		return r.span(&p.spans[0], &p.into)
+	if len(p.spans) == 1 {
+		if file := p.spans[0].source.part.file; file != nil && r.allCount(file) {
+			return r.span(&p.spans[0], &p.into)
+		}
 	}
 	for len(p.parts) < len(p.spans) {
 		p.parts = append(p.parts, segment.Columns{})
@@ -371,7 +413,7 @@ func (r *columnReader) piece(p *columnPiece) error {
 
 // span decodes the rows of one source.
 func (r *columnReader) span(s *columnSpan, into *segment.Columns) error {
-	if part := s.source.part; part != nil {
+	if part := &s.source.part; part.file != nil {
 		return part.file.Columns(part.Row+uint64(s.from), s.to-s.from, into)
 	}
 	into.Clear()
@@ -391,7 +433,9 @@ func (r *columnReader) span(s *columnSpan, into *segment.Columns) error {
 // order cuts the rows of the parts into stretches of the stream's order.
 func (p *columnPiece) order(o Order) {
 	p.cuts = p.cuts[:0]
-	next := make([]int, len(p.spans))
+	next := slices.Grow(p.next[:0], len(p.spans))[:len(p.spans)]
+	clear(next)
+	p.next = next
 	if o == ByArrival {
 		for i := range p.spans {
 			p.cuts = append(p.cuts, segment.Stretch{Part: i, To: p.parts[i].Rows})
@@ -444,7 +488,8 @@ func (r *columnReader) allCount(f *segment.Sealed) bool {
 // are retracted.
 func (r *columnReader) sift(p *columnPiece) {
 	if !slices.ContainsFunc(p.spans, func(s columnSpan) bool {
-		return len(r.gone) > 0 || s.source.part != nil && !r.allCount(s.source.part.file)
+		file := s.source.part.file
+		return len(r.gone) > 0 || file != nil && !r.allCount(file)
 	}) {
 		return
 	}

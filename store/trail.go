@@ -52,7 +52,10 @@ func (v *version) isDelete() bool { return isDelete(v.Version) }
 // it.
 func (t *trail) follow(db *DB, f *files, s *stream, name string, k *key) {
 	t.db, t.files, t.s, t.name, t.k = db, f, s, name, k
-	t.parts, t.whole = t.space[:0], false
+	if t.parts == nil || t.whole {
+		t.parts = t.space[:0]
+	}
+	t.parts, t.whole = t.parts[:0], false
 	t.rows = segment.RowReader{} // so that who asks for one key alone shares its memory with none
 	t.hash = segment.Hash(s.number, name)
 }
