@@ -19,8 +19,8 @@ import (
 // their sources, and a row's place in the order is (time, source, row).
 //
 // The history is cut into pieces of the order, each with at most pieceRows rows of
-// a source. Where a piece ends costs a look at one time in each source and a search
-// in some. Pieces know nothing of each other: the processors decode one each, and
+// a source. Where a piece ends costs a look at two times in each source and a search
+// in some; a history that is short enough is one piece. Pieces know nothing of each other: the processors decode one each, and
 // the caller has them in turn. A piece of one source is decoded where it will be
 // read. Of one of several, each source's part is decoded whole, and then gathered by
 // stretches: late events, which make other sources look in for a row, cost a copy
@@ -140,8 +140,10 @@ type columnSource struct {
 	next int // the first that is in no piece yet
 	end  int // of those that the view may see
 
-	head, last stamp // of next and of the last row that a piece may have, if these are known
+	// What a piece may have, if that is known: the rows up to but not including to.
 	known      bool
+	to         int
+	head, last stamp // of the first and of the last of them
 }
 
 // columnPiece is the rows from, to but not including to, of each source.
@@ -289,34 +291,13 @@ func (r *columnReader) stamp(c *columnSource, n int) (stamp, error) {
 	return r.s.stamp(st.Time, st.Seq), err
 }
 
-// cut makes p the next piece; it is false if there are no more rows. The piece ends
-// with the row that comes first of those which would be the last ones of each source.
+// cut makes p the next piece; it is false if there are no more rows.
 func (r *columnReader) cut(p *columnPiece) (bool, error) {
-	first := -1
-	for i := range r.sources {
-		c := &r.sources[i]
-		if c.next == c.end {
-			continue
-		}
-		if !c.known {
-			var err error
-			if c.head, err = r.stamp(c, c.next); err == nil {
-				c.last, err = r.stamp(c, min(c.next+r.rows, c.end)-1)
-			}
-			if err != nil {
-				return false, err
-			}
-			c.known = true
-		}
-		if first < 0 || c.last.before(r.sources[first].last) {
-			first = i
-		}
-	}
-	if first < 0 {
-		return false, nil
+	bound, more, err := r.bound()
+	if !more || err != nil {
+		return false, err
 	}
 	p.spans = p.spans[:0]
-	bound := r.sources[first].last
 	for i := range r.sources {
 		c := &r.sources[i]
 		if c.next == c.end || bound.before(c.head) {
@@ -333,10 +314,53 @@ func (r *columnReader) cut(p *columnPiece) (bool, error) {
 	return true, nil
 }
 
-// upTo is where the changes of a source end that are not behind the stamp bound,
-// which is that of its last row or before it.
+// bound is the stamp that the next piece ends with: the least one of those which
+// would be the last ones of sources that go on, or else that of the very last row.
+func (r *columnReader) bound() (bound stamp, more bool, err error) {
+	end := beginning
+	for i := range r.sources {
+		c := &r.sources[i]
+		if c.next == c.end {
+			continue
+		}
+		if err := r.look(c); err != nil {
+			return bound, false, err
+		}
+		switch more = true; {
+		case c.to == c.end:
+			if end.before(c.last) {
+				end = c.last
+			}
+		case bound == beginning || c.last.before(bound):
+			bound = c.last
+		}
+	}
+	if bound == beginning {
+		bound = end
+	}
+	return bound, more, nil
+}
+
+// look finds out which rows of a source the next piece has at most.
+func (r *columnReader) look(c *columnSource) (err error) {
+	if c.known {
+		return nil
+	}
+	c.to = min(c.next+r.rows, c.end)
+	if c.head, err = r.stamp(c, c.next); err != nil {
+		return err
+	}
+	c.last = c.head
+	if c.to > c.next+1 {
+		c.last, err = r.stamp(c, c.to-1)
+	}
+	c.known = err == nil
+	return err
+}
+
+// upTo is where the changes of a source end that are not behind the stamp bound.
 func (r *columnReader) upTo(c *columnSource, bound stamp) (int, error) {
-	to := min(c.next+r.rows, c.end)
+	to := c.to
 	if !bound.before(c.last) {
 		return to, nil
 	}
@@ -368,7 +392,10 @@ func (r *columnReader) upTo(c *columnSource, bound stamp) (int, error) {
 
 // decode decodes the pieces, one a processor.
 func (r *columnReader) decode(pieces []columnPiece) error {
-	if len(pieces) == 1 {
+	switch len(pieces) {
+	case 0:
+		return nil
+	case 1:
 		return r.piece(&pieces[0])
 	}
 	var others sync.WaitGroup
