@@ -205,7 +205,7 @@ func (r *columnReader) open(f *files) (err error) {
 		}
 	}
 	r.sources = r.sources[:0]
-	for i, file := range f.sealed {
+	for i, file := range slices.Backward(f.sealed) {
 		in := r.s.in(file)
 		if in == nil || file.Info().First > r.view.seq || in.MinTime > r.view.time {
 			continue
@@ -222,7 +222,11 @@ func (r *columnReader) open(f *files) (err error) {
 			return err
 		}
 		r.sources = append(r.sources, c)
+		if p.Base == 1 {
+			break // versions are dense: no older file has any
+		}
 	}
+	slices.Reverse(r.sources)
 	live := t.liveChanges(r.view.time, r.view.seq)
 	next, _ := slices.BinarySearchFunc(live, r.at, func(v version, at stamp) int {
 		if at.before(r.s.stamp(v.Time, v.Seq)) {
