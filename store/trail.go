@@ -106,7 +106,7 @@ func (t *trail) part(i int) (*part, error) {
 // partBefore is the part of the i-th sealed file if that may have an event whose
 // time is at most at.
 func (t *trail) partBefore(i int, in *segment.SealedStream, at int64) (*part, error) {
-	if at < in.Settled {
+	if at < in.Settled && !t.whole { // of all files it is known already
 		if may, err := t.files.sealed[i].MayHaveBefore(in, t.hash, at); !may {
 			return nil, err
 		}
