@@ -78,7 +78,7 @@ func (m *mixedJob) run() error {
 func (m *mixedJob) write(start time.Time) error {
 	every := time.Duration(float64(mixedBatch) / float64(m.Rate) * float64(time.Second))
 	for due := time.Duration(0); due < m.Time; due += every {
-		time.Sleep(time.Until(start.Add(due)))
+		meter.SleepUntil(start.Add(due))
 		if err := m.s.Put(m.next, m.next+mixedBatch); err != nil {
 			return fmt.Errorf("put events %d to %d: %w", m.next, m.next+mixedBatch-1, err)
 		}
