@@ -46,9 +46,9 @@ func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.
 		s, err := v.stream(stream)
 		if err == nil {
 			r := columnReaders.Get().(*columnReader)
-			defer r.giveBack()
 			r.begin(v, s, key, fields)
 			err = r.all(yield)
+			columnReaders.Put(r) // not where the caller panics: what reads ahead may still write to it
 		}
 		if err != nil {
 			yield(nil, fmt.Errorf("columns of key %q of stream %q: %w", key, stream, err))
@@ -56,8 +56,8 @@ func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.
 	}
 }
 
-// columnReaders are kept for the next history: most are short, and cost less to read
-// than the memory for it.
+// columnReaders are kept for the next history, until the collector takes them. Short
+// ones cost less to read than the memory for it, and that of a long one is megabytes.
 var columnReaders = sync.Pool{New: func() any { return &columnReader{} }}
 
 // begin makes r ready to read a history from its beginning.
@@ -65,13 +65,6 @@ func (r *columnReader) begin(v *View, s *stream, key string, only []string) {
 	r.view, r.s, r.name, r.only = v, s, key, only
 	r.gone, r.at, r.rows = nil, beginning, firstRows
 	r.trail.files = nil
-}
-
-// giveBack keeps r for another history, if its memory is that of a short one.
-func (r *columnReader) giveBack() {
-	if r.rows < pieceRows {
-		columnReaders.Put(r)
-	}
 }
 
 // all yields every run. Once the history is known to be long, the next pieces are
@@ -154,6 +147,8 @@ type columnPiece struct {
 	next  []int // memory of order
 	into  segment.Columns
 	err   error
+
+	window segment.RowWindow // of the rows in log files
 }
 
 type columnSpan struct {
@@ -424,7 +419,7 @@ func (r *columnReader) piece(p *columnPiece) error {
 	p.into.Only = r.only
 	if len(p.spans) == 1 {
 		if file := p.spans[0].source.part.file; file != nil && r.allCount(file) {
-			return r.span(&p.spans[0], &p.into)
+			return r.span(p, &p.spans[0], &p.into)
 		}
 	}
 	for len(p.parts) < len(p.spans) {
@@ -432,7 +427,7 @@ func (r *columnReader) piece(p *columnPiece) error {
 	}
 	for i := range p.spans {
 		p.parts[i].Only = r.only
-		if err := r.span(&p.spans[i], &p.parts[i]); err != nil {
+		if err := r.span(p, &p.spans[i], &p.parts[i]); err != nil {
 			return err
 		}
 	}
@@ -443,19 +438,21 @@ func (r *columnReader) piece(p *columnPiece) error {
 }
 
 // span decodes the rows of one source.
-func (r *columnReader) span(s *columnSpan, into *segment.Columns) error {
+func (r *columnReader) span(p *columnPiece, s *columnSpan, into *segment.Columns) error {
 	if part := &s.source.part; part.file != nil {
 		return part.file.Columns(part.Row+uint64(s.from), s.to-s.from, into)
 	}
 	into.Clear()
+	p.window.Forget()
 	for i := s.from; i < s.to; i++ {
 		v := &s.source.live[i]
-		row, err := r.trail.row(v)
+		at := place(v.Place)
+		row, err := p.window.Row(r.trail.files.log(at.file()).Log, at.offset())
 		if err == nil {
 			err = into.Add(&segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag})
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("read event %d: %w", v.Seq, err)
 		}
 	}
 	return nil
