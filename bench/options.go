@@ -59,6 +59,7 @@ type options struct {
 	dir       string
 	tags      string
 	exec      []string
+	profile   string // directory for CPU profiles, "" for none
 	json, svg string
 	results   string
 	readme    bool
@@ -82,6 +83,7 @@ func (o *options) flags(r *raw) *flag.FlagSet {
 	fs.StringVar(&o.dir, "dir", "", "`directory` for databases, whose file system is measured; those that are only read stay in it for the next run (default a temporary one)")
 	fs.StringVar(&o.tags, "tags", "", "build `tags` for bench/peers")
 	fs.StringVar(&r.exec, "exec", "", "`command` that starts each process that measures, such as \"nice -n -5\"")
+	fs.StringVar(&o.profile, "profile", "", "`directory` for a CPU profile of what each process measures, as WORKLOAD-SIDE-EVENTS-RUN.pprof for go tool pprof; costs some speed")
 	fs.StringVar(&o.json, "json", "", "write the results to `file`")
 	fs.StringVar(&o.svg, "svg", "", "draw the results into `file`")
 	fs.StringVar(&o.results, "results", "bench/results.json", "`file` that -update-readme keeps results in")
@@ -148,22 +150,27 @@ func (o *options) check(r *raw) (err error) {
 		o.runs, o.time, o.patience = 1, 20*time.Millisecond, min(o.patience, time.Minute)
 	}
 	o.exec = strings.Fields(r.exec)
-	return o.checkDir()
+	if o.profile != "" && o.readme {
+		return errors.New("figures beside a profile are none for -update-readme")
+	}
+	return errors.Join(checkDir("-dir", &o.dir), checkDir("-profile", &o.profile))
 }
 
-func (o *options) checkDir() error {
-	if o.dir == "" {
+// checkDir refuses what is no directory and makes the name of one absolute, for
+// programs are built elsewhere; "" is none.
+func checkDir(flag string, dir *string) error {
+	if *dir == "" {
 		return nil
 	}
-	info, err := os.Stat(o.dir)
+	info, err := os.Stat(*dir)
 	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no directory", o.dir)
+		err = fmt.Errorf("%s is no directory", *dir)
 	}
 	if err == nil {
-		o.dir, err = filepath.Abs(o.dir) // programs are built elsewhere
+		*dir, err = filepath.Abs(*dir)
 	}
 	if err != nil {
-		err = fmt.Errorf("-dir: %w", err)
+		err = fmt.Errorf("%s: %w", flag, err)
 	}
 	return err
 }

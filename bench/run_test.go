@@ -42,7 +42,9 @@ func TestParse_WrongUseIsSaid(t *testing.T) {
 		"ingest -sides all,bbolt":        "all stands alone",
 		"ingest -dir /no/such/directory": "-dir",
 		"ingest -dir " + file:            "no directory",
+		"ingest -profile " + file:        "-profile",
 		"smoke -update-readme":           "-update-readme",
+		"ingest -update-readme -profile " + os.TempDir(): "beside a profile",
 	} {
 		if o, err := parse(strings.Fields(line), io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: options %+v, error %v, want one with %q", line, o, err, want)
@@ -67,7 +69,8 @@ func TestRun_HelpNamesCommandsAndFlags(t *testing.T) {
 func TestRun_SomeWorkloads(t *testing.T) {
 	dir := t.TempDir()
 	json, svg := filepath.Join(dir, "results.json"), filepath.Join(dir, "all.svg")
-	line := "ingest,asof,minutes -events 2k,3000 -runs 2 -time 10ms -load zipf-50 -dir " + dir + " -json " + json + " -svg " + svg
+	profiles := t.TempDir()
+	line := "ingest,asof,minutes -events 2k,3000 -runs 2 -time 10ms -load zipf-50 -dir " + dir + " -json " + json + " -svg " + svg + " -profile " + profiles
 	var out, progress bytes.Buffer
 	if err := run(context.Background(), strings.Fields(line), &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
@@ -91,6 +94,11 @@ func TestRun_SomeWorkloads(t *testing.T) {
 	}
 	if text, err := os.ReadFile(svg); err != nil || !bytes.Contains(text, []byte("</svg>")) {
 		t.Errorf("the drawing: %v", err)
+	}
+	for _, name := range []string{"ingest-annals-2000-1", "asof-bbolt-3000-2", "minutes-bbolt-3000-1"} {
+		if text, err := os.ReadFile(filepath.Join(profiles, name+".pprof")); err != nil || !bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
+			t.Errorf("the profile %s is %d bytes that are not compressed as one: %v", name, len(text), err)
+		}
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "annals-bench-*"))
 	if err != nil || len(left) != 4 { // asof of two sides at two sizes

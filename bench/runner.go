@@ -93,6 +93,9 @@ func (r *runner) once(ctx context.Context, w *workload.Workload, o *report.Outco
 	} else {
 		of = *find(r.sides, o.Side)
 		task.Database = r.kept(w.Start, of.Name, settings)
+		if r.profile != "" {
+			task.Profile = filepath.Join(r.profile, fmt.Sprintf("%s-%s-%d-%d.pprof", o.Workload, o.Side, o.Events, round+1))
+		}
 	}
 	label := fmt.Sprintf("%s %s, %s events, run %d of %d", o.Workload, o.Side, load.Count(o.Events), round+1, r.runs)
 	result, err := r.child(ctx, of.program, task, label)

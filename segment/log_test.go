@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -215,6 +216,53 @@ func TestLog_SeekAndReadRow(t *testing.T) {
 
 // Whatever a file holds, recovery ends without a panic, and what it leaves is
 // recovered again with nothing to cut.
+// A window reads what ReadRow does, in whatever order it is asked, from one file or
+// another, and rows longer than what it reads at once.
+func TestRowWindow_AsReadRow(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 5))
+	const rows = 400
+	var logs [2]*Log
+	var offsets [2][]int64
+	for i := range logs {
+		frames, at := [][]byte(nil), int64(LogHead)
+		for seq := range uint64(rows) {
+			size := rnd.IntN(300)
+			if rnd.IntN(40) == 0 {
+				size = rnd.IntN(3 * windowBytes)
+			}
+			e := Event{Key: "k", Type: "t", Fields: Fields{Bytes("b", make([]byte, size))}}
+			frame, _ := AppendRow(BeginFrame(nil), testHeader.Salt, &e, 1, seq+1, 0, false)
+			frame = EndFrame(frame, 0, testHeader.Salt, &Frame{Marker: EventFrame, Rows: 1, First: seq + 1, Recorded: int64(seq + 1)})
+			offsets[i], at = append(offsets[i], at+FrameHead), at+int64(len(frame))
+			frames = append(frames, frame)
+		}
+		var err error
+		if logs[i], err = OpenLog(OS, makeLog(t, frames)); err != nil {
+			t.Fatal(err)
+		}
+		defer logs[i].Close()
+	}
+	var w RowWindow
+	for n, i, at := 0, 0, 0; n < 4000; n, at = n+1, at+1+rnd.IntN(3) {
+		if rnd.IntN(20) == 0 || at >= rows {
+			i, at = rnd.IntN(2), rnd.IntN(rows)
+		}
+		got, err := w.Row(logs[i], offsets[i][at])
+		want, err2 := logs[i].ReadRow(offsets[i][at])
+		if err != nil || err2 != nil || got.Version != want.Version || got.Version != uint64(at+1) || got.Encoded() != want.Encoded() {
+			t.Fatalf("row %d of log %d has version %d and %d bytes, %v; want %d bytes, %v", at, i, got.Version, len(got.Encoded()), err, len(want.Encoded()), err2)
+		}
+	}
+	if _, err := w.Row(logs[0], offsets[0][5]+1); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a place where no row begins: %v", err)
+	}
+	if _, err := w.Row(logs[0], offsets[0][rows-1]+1<<20); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a place behind the file: %v", err)
+	}
+}
+
 func FuzzLog_Recover(f *testing.F) {
 	frames, _ := testFrames(0, 1, 1)
 	f.Add(bytes.Join(frames, nil), uint16(3), byte(1))

@@ -42,7 +42,12 @@ func (l *Log) ReadRow(offset int64) (Row, error) {
 			return Row{}, l.rowError(offset, "the row ends behind the file", err)
 		}
 	}
-	if crc32.Update(l.Header.Salt, castagnoli, body) != binary.LittleEndian.Uint32(guess[4:]) {
+	return l.parseRow(offset, binary.LittleEndian.Uint32(guess[4:]), body)
+}
+
+// parseRow is the row at offset, which has that checksum and the body.
+func (l *Log) parseRow(offset int64, sum uint32, body []byte) (Row, error) {
+	if crc32.Update(l.Header.Salt, castagnoli, body) != sum {
 		return Row{}, l.rowError(offset, "checksum of the row does not match", nil)
 	}
 	row, err := ParseRow(viewString(body))

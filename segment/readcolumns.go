@@ -23,6 +23,8 @@ type Columns struct {
 
 	all  []FieldColumn // those wanted, some without values
 	part vector
+
+	touched uint
 }
 
 // Texts is a column of strings: value i is Dict[Codes[i]]. The dictionary may hold
@@ -155,6 +157,9 @@ func (c *Columns) ints() [5]*[]int64 {
 // columnInts are those of them that have pages.
 var columnInts = [...]int{colSeq, colTime, colVersion, colFlags}
 
+// touchRows is from how many rows on their decoding hides the waits for memory.
+const touchRows = 64
+
 // Columns decodes n rows from row on into into.
 func (s *Sealed) Columns(row uint64, n int, into *Columns) error {
 	d, err := s.opened()
@@ -168,6 +173,10 @@ func (s *Sealed) Columns(row uint64, n int, into *Columns) error {
 	for done := 0; done < n; {
 		b, from := int(row/blockRows), int(row%blockRows)
 		to := min(from+n-done, blockRows)
+		if to-from <= touchRows {
+			blocks := d.tables[rowTable].blocks[b:]
+			into.touched = d.touch(int(blocks[0].slot), int(blocks[1].slot), from)
+		}
 		if err := s.someColumns(d, b, from, to, done, into); err != nil {
 			return err
 		}

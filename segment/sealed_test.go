@@ -393,12 +393,43 @@ func checkKeys(t *testing.T, s *Sealed, keys []Keyed) {
 	}
 }
 
+// checkUntil walks the keys of the stream by time up to some moments, both ways.
+func checkUntil(t *testing.T, s *Sealed, rows []SealedRow, keys []Keyed) {
+	for range 5 {
+		at := rows[rand.IntN(len(rows))].Time - rand.Int64N(2)
+		var want, there, back []Keyed
+		for _, k := range keys {
+			if k.Stream == 1 && k.Changes > 0 && rows[k.Row].Time <= at {
+				want = append(want, k)
+			}
+		}
+		c, e := s.Seek(1, ""), s.SeekEnd(1)
+		c.Until(at)
+		e.Until(at)
+		for k, ok, err := c.Next(); ok || err != nil; k, ok, err = c.Next() {
+			if there = append(there, k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for k, ok, err := e.Prev(); ok || err != nil; k, ok, err = e.Prev() {
+			if back = append(back, k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slices.Reverse(back)
+		if !slices.Equal(there, want) || !slices.Equal(back, want) {
+			t.Fatalf("keys until %d are %d and %d backwards, want %d of %d", at, len(there), len(back), len(want), len(keys))
+		}
+	}
+}
+
 func checkRows(t *testing.T, s *Sealed, rows []SealedRow) {
 	stamps := make([]Stamp, len(rows))
 	if err := s.Stamps(0, stamps); err != nil {
 		t.Fatal(err)
 	}
 	keys := sealedKeys(rows)
+	checkUntil(t, s, rows, keys)
 	for i := range keys {
 		k := &keys[i]
 		for row := k.Row; row < k.Row+uint64(k.Rows()); row++ {

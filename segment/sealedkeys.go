@@ -191,6 +191,11 @@ type KeyCursor struct {
 	lo, hi int // blocks of the stream
 	b, i   int // the key behind the cursor
 
+	// Keys without a change up to that time are passed over; see Until.
+	until   int64
+	some    bool
+	changes timeline
+
 	// Keys are decoded some at a time, at first few.
 	ahead []Keyed // the ones behind the cursor, of keys
 	keys  []Keyed
@@ -229,8 +234,43 @@ func (s *Sealed) SeekEnd(stream uint32) KeyCursor {
 	return c
 }
 
+// Until makes the cursor pass over keys that have no change or delete whose time is at
+// most t. The stream is one by time.
+func (c *KeyCursor) Until(t int64) {
+	if c.err == nil {
+		c.until, c.some = t, true
+		c.changes = timeline{s: c.s, d: c.s.directory.Load(), col: colTime, block: -1}
+	}
+}
+
+// passes reports whether the cursor stops at k: it looks at one time, that of the
+// first change, which for keys in order is near the one before.
+func (c *KeyCursor) passes(k *Keyed) bool {
+	if !c.some {
+		return true
+	}
+	if k.Changes == 0 {
+		return false
+	}
+	first, err := c.changes.at(k.Row)
+	c.err = err
+	return first <= c.until
+}
+
 // Next is the key behind the cursor, which moves past it; ok is false at the end.
 func (c *KeyCursor) Next() (k Keyed, ok bool, err error) {
+	for {
+		if k, ok, err = c.forward(); !ok {
+			return k, false, err
+		}
+		if stop := c.passes(&k); stop || c.err != nil {
+			return k, c.err == nil, c.err
+		}
+	}
+}
+
+// forward is Next of any key.
+func (c *KeyCursor) forward() (k Keyed, ok bool, err error) {
 	if c.err != nil || c.lo == c.hi {
 		return k, false, c.err
 	}
@@ -309,6 +349,18 @@ func (k *Keyed) set(col int, x int64) {
 // Prev is the key in front of the cursor, which moves before it; ok is false at
 // the beginning.
 func (c *KeyCursor) Prev() (k Keyed, ok bool, err error) {
+	for {
+		if k, ok, err = c.back(); !ok {
+			return k, false, err
+		}
+		if stop := c.passes(&k); stop || c.err != nil {
+			return k, c.err == nil, c.err
+		}
+	}
+}
+
+// back is Prev of any key.
+func (c *KeyCursor) back() (k Keyed, ok bool, err error) {
 	if c.err != nil || c.lo == c.hi {
 		return k, false, c.err
 	}

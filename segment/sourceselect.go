@@ -71,15 +71,16 @@ func (c *Selected) in(b int) int {
 // among is those of the rows in a block that are wanted, of which all that may be
 // are known to be among c.rows.
 func (c *Selected) among(t *tester, b int, rows []uint16) ([]uint16, error) {
+	first := uint64(b) * blockRows
 	switch {
-	case len(rows) == 0 || c.residue == nil:
+	case len(rows) == 0 || c.residue == nil || !c.maybe.IntersectsWithInterval(first, first+blockRows):
 		return rows, nil
-	case c.sure.IsEmpty():
+	case !c.sure.IntersectsWithInterval(first, first+blockRows): // most blocks are of one sort
 		return t.filter(c.residue, true, b, rows)
 	}
 	ask := make([]uint16, 0, len(rows))
 	for _, i := range rows {
-		if c.maybe.Contains(uint32(b)*blockRows + uint32(i)) {
+		if c.maybe.Contains(uint32(first) + uint32(i)) {
 			ask = append(ask, i)
 		}
 	}

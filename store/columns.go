@@ -19,8 +19,8 @@ import (
 // their sources, and a row's place in the order is (time, source, row).
 //
 // The history is cut into pieces of the order, each with at most pieceRows rows of
-// a source. Where a piece ends costs a look at one time in each source and a search
-// in some. Pieces know nothing of each other: the processors decode one each, and
+// a source. Where a piece ends costs a look at two times in each source and a search
+// in some; a history that is short enough is one piece. Pieces know nothing of each other: the processors decode one each, and
 // the caller has them in turn. A piece of one source is decoded where it will be
 // read. Of one of several, each source's part is decoded whole, and then gathered by
 // stretches: late events, which make other sources look in for a row, cost a copy
@@ -36,16 +36,19 @@ const (
 // Columns is the changes and deletes of a key that the view sees and that are not
 // retracted, in the stream's order, as runs of columns: History without folding,
 // for those who compute with it. fields names those wanted; none stands for all. A
-// run is valid until the next one; its texts for ever. A run has one row at least.
+// run is valid until the loop asks for the next one or ends; its texts for ever. A
+// run has one row at least.
 //
 // Of sealed files pages are decoded straight into columns by all processors, tens
 // of millions of events a second.
 func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.Columns, error] {
 	return func(yield func(*segment.Columns, error) bool) {
 		s, err := v.stream(stream)
-		r := columnReader{view: v, s: s, name: key, only: fields, rows: firstRows}
 		if err == nil {
-			err = r.all(func(c *segment.Columns) bool { return yield(c, nil) })
+			r := columnReaders.Get().(*columnReader)
+			r.begin(v, s, key, fields)
+			err = r.all(yield)
+			columnReaders.Put(r) // not where the caller panics: what reads ahead may still write to it
 		}
 		if err != nil {
 			yield(nil, fmt.Errorf("columns of key %q of stream %q: %w", key, stream, err))
@@ -53,30 +56,56 @@ func (v *View) Columns(stream, key string, fields ...string) iter.Seq2[*segment.
 	}
 }
 
+// columnReaders are kept for the next history, until the collector takes them. Short
+// ones cost less to read than the memory for it, and that of a long one is megabytes.
+var columnReaders = sync.Pool{New: func() any { return &columnReader{} }}
+
+// begin makes r ready to read a history from its beginning.
+func (r *columnReader) begin(v *View, s *stream, key string, only []string) {
+	r.view, r.s, r.name, r.only = v, s, key, only
+	r.gone, r.at, r.rows = nil, beginning, firstRows
+	r.trail.files = nil
+}
+
 // all yields every run. Once the history is known to be long, the next pieces are
 // decoded while the caller has the ones before.
-func (r *columnReader) all(yield func(*segment.Columns) bool) error {
-	pieces, err := r.some()
+func (r *columnReader) all(yield func(*segment.Columns, error) bool) error {
+	for {
+		pieces, err := r.some()
+		if len(pieces) == 0 || err != nil {
+			return err
+		}
+		if r.rows == pieceRows {
+			return r.ahead(pieces, yield)
+		}
+		if !yieldAll(pieces, yield) {
+			return nil
+		}
+	}
+}
+
+// ahead is all from pieces on, with the ones behind them decoded meanwhile.
+func (r *columnReader) ahead(pieces []columnPiece, yield func(*segment.Columns, error) bool) (err error) {
 	for len(pieces) > 0 && err == nil {
 		var next []columnPiece
 		var ahead sync.WaitGroup
-		var failed error
-		long := r.rows == pieceRows
-		if long {
-			ahead.Go(func() { next, failed = r.some() })
+		ahead.Go(func() { next, err = r.some() })
+		more := yieldAll(pieces, yield)
+		if ahead.Wait(); !more {
+			return nil
 		}
-		for i := range pieces {
-			if p := &pieces[i]; p.into.Rows > 0 && !yield(&p.into) {
-				ahead.Wait()
-				return nil
-			}
-		}
-		if ahead.Wait(); !long {
-			next, failed = r.some()
-		}
-		pieces, err = next, failed
+		pieces = next
 	}
 	return err
+}
+
+func yieldAll(pieces []columnPiece, yield func(*segment.Columns, error) bool) bool {
+	for i := range pieces {
+		if c := &pieces[i].into; c.Rows > 0 && !yield(c, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // columnReader reads a key's changes piece by piece.
@@ -97,15 +126,17 @@ type columnReader struct {
 }
 
 // columnSource is changes that stand in the stream's order: of a sealed file, or,
-// if there is none, those that no sealed file has.
+// if its file is nil, those that no sealed file has.
 type columnSource struct {
-	part *part
+	part part
 	live []version
 	next int // the first that is in no piece yet
 	end  int // of those that the view may see
 
-	head, last stamp // of next and of the last row that a piece may have, if these are known
+	// What a piece may have, if that is known: the rows up to but not including to.
 	known      bool
+	to         int
+	head, last stamp // of the first and of the last of them
 }
 
 // columnPiece is the rows from, to but not including to, of each source.
@@ -113,8 +144,11 @@ type columnPiece struct {
 	spans []columnSpan
 	parts []segment.Columns
 	cuts  []segment.Stretch
+	next  []int // memory of order
 	into  segment.Columns
 	err   error
+
+	window segment.RowWindow // of the rows in log files
 }
 
 type columnSpan struct {
@@ -166,7 +200,7 @@ func (r *columnReader) open(f *files) (err error) {
 		}
 	}
 	r.sources = r.sources[:0]
-	for i, file := range f.sealed {
+	for i, file := range slices.Backward(f.sealed) {
 		in := r.s.in(file)
 		if in == nil || file.Info().First > r.view.seq || in.MinTime > r.view.time {
 			continue
@@ -178,12 +212,16 @@ func (r *columnReader) open(f *files) (err error) {
 		if p == nil || p.Changes == 0 {
 			continue
 		}
-		c := columnSource{part: &part{p.file, p.Keyed}, end: p.Changes}
+		c := columnSource{part: *p, end: p.Changes}
 		if err := r.enter(&c); err != nil {
 			return err
 		}
 		r.sources = append(r.sources, c)
+		if p.Base == 1 {
+			break // versions are dense: no older file has any
+		}
 	}
+	slices.Reverse(r.sources)
 	live := t.liveChanges(r.view.time, r.view.seq)
 	next, _ := slices.BinarySearchFunc(live, r.at, func(v version, at stamp) int {
 		if at.before(r.s.stamp(v.Time, v.Seq)) {
@@ -199,7 +237,7 @@ func (r *columnReader) open(f *files) (err error) {
 // and finds the end of those that the view may see.
 func (r *columnReader) enter(c *columnSource) (err error) {
 	if r.at != beginning {
-		n, _, ok, err := r.trail.next(c.part, r.at)
+		n, _, ok, err := r.trail.next(&c.part, r.at)
 		if c.next = n; !ok || err != nil {
 			c.next = c.end
 			return err
@@ -245,41 +283,20 @@ func (t *trail) liveChanges(at int64, seq uint64) (all []version) {
 
 // stamp is that of change n of a source.
 func (r *columnReader) stamp(c *columnSource, n int) (stamp, error) {
-	if c.part == nil {
+	if c.part.file == nil {
 		return r.s.stamp(c.live[n].Time, c.live[n].Seq), nil
 	}
 	st, err := c.part.file.Stamp(c.part.Row + uint64(n))
 	return r.s.stamp(st.Time, st.Seq), err
 }
 
-// cut makes p the next piece; it is false if there are no more rows. The piece ends
-// with the row that comes first of those which would be the last ones of each source.
+// cut makes p the next piece; it is false if there are no more rows.
 func (r *columnReader) cut(p *columnPiece) (bool, error) {
-	first := -1
-	for i := range r.sources {
-		c := &r.sources[i]
-		if c.next == c.end {
-			continue
-		}
-		if !c.known {
-			var err error
-			if c.head, err = r.stamp(c, c.next); err == nil {
-				c.last, err = r.stamp(c, min(c.next+r.rows, c.end)-1)
-			}
-			if err != nil {
-				return false, err
-			}
-			c.known = true
-		}
-		if first < 0 || c.last.before(r.sources[first].last) {
-			first = i
-		}
-	}
-	if first < 0 {
-		return false, nil
+	bound, more, err := r.bound()
+	if !more || err != nil {
+		return false, err
 	}
 	p.spans = p.spans[:0]
-	bound := r.sources[first].last
 	for i := range r.sources {
 		c := &r.sources[i]
 		if c.next == c.end || bound.before(c.head) {
@@ -296,14 +313,57 @@ func (r *columnReader) cut(p *columnPiece) (bool, error) {
 	return true, nil
 }
 
-// upTo is where the changes of a source end that are not behind the stamp bound,
-// which is that of its last row or before it.
+// bound is the stamp that the next piece ends with: the least one of those which
+// would be the last ones of sources that go on, or else that of the very last row.
+func (r *columnReader) bound() (bound stamp, more bool, err error) {
+	end := beginning
+	for i := range r.sources {
+		c := &r.sources[i]
+		if c.next == c.end {
+			continue
+		}
+		if err := r.look(c); err != nil {
+			return bound, false, err
+		}
+		switch more = true; {
+		case c.to == c.end:
+			if end.before(c.last) {
+				end = c.last
+			}
+		case bound == beginning || c.last.before(bound):
+			bound = c.last
+		}
+	}
+	if bound == beginning {
+		bound = end
+	}
+	return bound, more, nil
+}
+
+// look finds out which rows of a source the next piece has at most.
+func (r *columnReader) look(c *columnSource) (err error) {
+	if c.known {
+		return nil
+	}
+	c.to = min(c.next+r.rows, c.end)
+	if c.head, err = r.stamp(c, c.next); err != nil {
+		return err
+	}
+	c.last = c.head
+	if c.to > c.next+1 {
+		c.last, err = r.stamp(c, c.to-1)
+	}
+	c.known = err == nil
+	return err
+}
+
+// upTo is where the changes of a source end that are not behind the stamp bound.
 func (r *columnReader) upTo(c *columnSource, bound stamp) (int, error) {
-	to := min(c.next+r.rows, c.end)
+	to := c.to
 	if !bound.before(c.last) {
 		return to, nil
 	}
-	if c.part == nil {
+	if c.part.file == nil {
 		n, _ := slices.BinarySearchFunc(c.live[c.next:to], bound, func(v version, at stamp) int {
 			if at.before(r.s.stamp(v.Time, v.Seq)) {
 				return 1
@@ -331,6 +391,12 @@ func (r *columnReader) upTo(c *columnSource, bound stamp) (int, error) {
 
 // decode decodes the pieces, one a processor.
 func (r *columnReader) decode(pieces []columnPiece) error {
+	switch len(pieces) {
+	case 0:
+		return nil
+	case 1:
+		return r.piece(&pieces[0])
+	}
 	var others sync.WaitGroup
 	for i := range pieces {
 		if p := &pieces[i]; i+1 < len(pieces) {
@@ -351,15 +417,17 @@ func (r *columnReader) decode(pieces []columnPiece) error {
 // piece decodes one.
 func (r *columnReader) piece(p *columnPiece) error {
 	p.into.Only = r.only
-	if len(p.spans) == 1 && p.spans[0].source.part != nil && r.allCount(p.spans[0].source.part.file) {
-		return r.span(&p.spans[0], &p.into)
+	if len(p.spans) == 1 {
+		if file := p.spans[0].source.part.file; file != nil && r.allCount(file) {
+			return r.span(p, &p.spans[0], &p.into)
+		}
 	}
 	for len(p.parts) < len(p.spans) {
 		p.parts = append(p.parts, segment.Columns{})
 	}
 	for i := range p.spans {
 		p.parts[i].Only = r.only
-		if err := r.span(&p.spans[i], &p.parts[i]); err != nil {
+		if err := r.span(p, &p.spans[i], &p.parts[i]); err != nil {
 			return err
 		}
 	}
@@ -370,19 +438,21 @@ func (r *columnReader) piece(p *columnPiece) error {
 }
 
 // span decodes the rows of one source.
-func (r *columnReader) span(s *columnSpan, into *segment.Columns) error {
-	if part := s.source.part; part != nil {
+func (r *columnReader) span(p *columnPiece, s *columnSpan, into *segment.Columns) error {
+	if part := &s.source.part; part.file != nil {
 		return part.file.Columns(part.Row+uint64(s.from), s.to-s.from, into)
 	}
 	into.Clear()
+	p.window.Forget()
 	for i := s.from; i < s.to; i++ {
 		v := &s.source.live[i]
-		row, err := r.trail.row(v)
+		at := place(v.Place)
+		row, err := p.window.Row(r.trail.files.log(at.file()).Log, at.offset())
 		if err == nil {
 			err = into.Add(&segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag})
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("read event %d: %w", v.Seq, err)
 		}
 	}
 	return nil
@@ -391,7 +461,9 @@ func (r *columnReader) span(s *columnSpan, into *segment.Columns) error {
 // order cuts the rows of the parts into stretches of the stream's order.
 func (p *columnPiece) order(o Order) {
 	p.cuts = p.cuts[:0]
-	next := make([]int, len(p.spans))
+	next := slices.Grow(p.next[:0], len(p.spans))[:len(p.spans)]
+	clear(next)
+	p.next = next
 	if o == ByArrival {
 		for i := range p.spans {
 			p.cuts = append(p.cuts, segment.Stretch{Part: i, To: p.parts[i].Rows})
@@ -444,7 +516,8 @@ func (r *columnReader) allCount(f *segment.Sealed) bool {
 // are retracted.
 func (r *columnReader) sift(p *columnPiece) {
 	if !slices.ContainsFunc(p.spans, func(s columnSpan) bool {
-		return len(r.gone) > 0 || s.source.part != nil && !r.allCount(s.source.part.file)
+		file := s.source.part.file
+		return len(r.gone) > 0 || file != nil && !r.allCount(file)
 	}) {
 		return
 	}

@@ -42,6 +42,37 @@ func TestView_Columns(t *testing.T) {
 	}
 }
 
+// A long history is cut into pieces, which grow while others of its files wait for
+// their turn, are in the middle of theirs or are over.
+func TestView_ColumnsOfLongOverlaps(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	for n := range 4 {
+		db := open(t, t.TempDir(), &Options{noSeal: true, Sync: SyncNever, Fanout: 99})
+		for i := range 2 + rnd.IntN(3) {
+			start, step, rows := rnd.Int64N(4000), 1+rnd.Int64N(3), 1+rnd.Int64N(6000)
+			if n == 0 { // the second waits while pieces of the first grow
+				start, step, rows = 550*int64(i), 1, 5000
+			}
+			var batch Batch
+			for i := range rows {
+				batch.Events = append(batch.Events, Event{Stream: "s", Key: "k", Type: "t", Time: time.Unix(start+i*step, 0), Fields: Fields{Int64("n", i)}})
+			}
+			if _, err := db.Append(bg, batch); err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 || rnd.IntN(4) > 0 {
+				if err := db.Seal(bg); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		checkColumns(t, db.Latest(), "s", "k")
+		checkColumns(t, mustView(t, db, AsOf(time.Unix(rnd.Int64N(8000), 0)), KnownAt(1+rnd.Uint64N(db.Latest().Seq()))), "s", "k")
+	}
+}
+
 func drawColumns(t *testing.T, db *DB, rnd *rand.Rand) {
 	t.Helper()
 	var batch Batch

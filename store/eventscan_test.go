@@ -403,6 +403,49 @@ func checkBlockScan(t *testing.T, db *DB, where index.Predicate) {
 }
 
 // A scan ends with the context, or with the error of who is visited.
+// The parts of log files have each event once, whatever the number of workers and
+// the last position seen, which may be in the middle of a batch.
+func TestView_ScanEventsOfLogParts(t *testing.T) {
+	db := open(t, t.TempDir(), &Options{noSeal: true, Sync: SyncNever, SegmentSize: 600 << 10})
+	const n = 20_000
+	for i := 0; i < n; i += 8 {
+		var b Batch
+		for j := range 8 {
+			b.Events = append(b.Events, Event{Stream: []string{"s", "t"}[j/4], Key: fmt.Sprint(i % 100), Fields: Fields{Int64("n", int64(i+j))}})
+		}
+		if _, err := db.Append(bg, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for workers := range 9 {
+		last := rand.Uint64N(n) + 1
+		var mu sync.Mutex
+		var got []int64
+		stats, err := mustView(t, db, KnownAt(last)).ScanEvents(bg, EventScan{Stream: "s", Columns: []string{segment.ColumnSeq}, Workers: workers},
+			func(_ int, b *EventBatch) error {
+				parts, err := b.Column(0)
+				if err == nil {
+					mu.Lock()
+					got = append(got, parts[0].Ints...)
+					mu.Unlock()
+				}
+				return err
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []int64
+		for seq := range int64(last) {
+			if seq%8 < 4 {
+				want = append(want, seq+1)
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, want) || stats.Live != len(want) {
+			t.Errorf("%d workers see %d events up to position %d, count %d, want %d", workers, len(got), last, stats.Live, len(want))
+		}
+	}
+}
+
 func TestView_ScanEventsEnds(t *testing.T) {
 	db := open(t, t.TempDir(), &Options{noSeal: true, Sync: SyncNever})
 	appendPlain(t, db, 30_000)

@@ -145,17 +145,18 @@ func (w *keysWalk) stand(f *files) error {
 	}
 	w.in, w.files = f, w.files[:0]
 	for i := len(f.sealed) - 1; i >= 0; i-- {
-		if in := w.s.in(f.sealed[i]); in == nil || w.of != nil && !w.of.matters(w.s, f.sealed[i], in) {
+		in := w.s.in(f.sealed[i])
+		if in == nil || w.of != nil && !w.of.matters(w.s, f.sealed[i], in) {
 			continue
 		}
-		if err := w.open(f.sealed[i]); err != nil {
+		if err := w.open(f.sealed[i], in); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *keysWalk) open(file *segment.Sealed) error {
+func (w *keysWalk) open(file *segment.Sealed, in *segment.SealedStream) error {
 	c := fileKeys{file: file}
 	switch {
 	case !w.reverse:
@@ -166,6 +167,9 @@ func (w *keysWalk) open(file *segment.Sealed) error {
 		c.cursor = file.Seek(w.s.number, w.from) // the one before comes first
 	default:
 		c.cursor = file.Seek(w.s.number, w.from+"\x00")
+	}
+	if w.of != nil && w.of.time < in.MaxTime && in.Retractions == 0 && w.s.Order == ByTime {
+		c.cursor.Until(w.of.time)
 	}
 	if err := w.advance(&c); err != nil {
 		return err

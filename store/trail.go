@@ -52,7 +52,10 @@ func (v *version) isDelete() bool { return isDelete(v.Version) }
 // it.
 func (t *trail) follow(db *DB, f *files, s *stream, name string, k *key) {
 	t.db, t.files, t.s, t.name, t.k = db, f, s, name, k
-	t.parts, t.whole = t.space[:0], false
+	if t.parts == nil || t.whole {
+		t.parts = t.space[:0]
+	}
+	t.parts, t.whole = t.parts[:0], false
 	t.rows = segment.RowReader{} // so that who asks for one key alone shares its memory with none
 	t.hash = segment.Hash(s.number, name)
 }
@@ -103,7 +106,7 @@ func (t *trail) part(i int) (*part, error) {
 // partBefore is the part of the i-th sealed file if that may have an event whose
 // time is at most at.
 func (t *trail) partBefore(i int, in *segment.SealedStream, at int64) (*part, error) {
-	if at < in.Settled {
+	if at < in.Settled && !t.whole { // of all files it is known already
 		if may, err := t.files.sealed[i].MayHaveBefore(in, t.hash, at); !may {
 			return nil, err
 		}

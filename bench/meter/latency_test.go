@@ -19,3 +19,12 @@ func TestLatencies_Quantile(t *testing.T) {
 		t.Errorf("max is %s of %d", l.Max, l.Total())
 	}
 }
+
+func TestSleepUntil_NeverEarly(t *testing.T) {
+	for _, d := range []time.Duration{-time.Second, 0, time.Microsecond, 3 * time.Millisecond} {
+		at := time.Now().Add(d)
+		if SleepUntil(at); time.Now().Before(at) {
+			t.Errorf("it slept less than %s", d)
+		}
+	}
+}

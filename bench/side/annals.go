@@ -39,22 +39,20 @@ var Annals = Maker{
 type Engine struct {
 	DB      *store.DB
 	dir     string
-	events  *Events
-	batches sync.Pool // of *[]store.Event
+	events  func() *Events // made by the first Put: they are not the database's
+	batches sync.Pool      // of *[]store.Event
 }
 
 // OpenEngine opens our side.
 func OpenEngine(dir string, o Options) (*Engine, error) {
 	so := &store.Options{}
 	e := &Engine{dir: dir, batches: sync.Pool{New: func() any { return new([]store.Event) }}}
+	e.events = sync.OnceValue(func() *Events { return NewEvents(o.Load) })
 	switch o.Purpose {
 	case Bulk:
 		so.Sync = store.SyncNever
 	case Ask:
 		so.MemoryBytes = askMemory
-	}
-	if o.Purpose != Ask {
-		e.events = NewEvents(o.Load)
 	}
 	var err error
 	e.DB, err = store.Open(dir, so)
@@ -65,8 +63,9 @@ func (e *Engine) Put(from, to int) error {
 	batch := e.batches.Get().(*[]store.Event)
 	defer e.batches.Put(batch)
 	*batch = (*batch)[:0]
+	events := e.events()
 	for i := from; i < to; i++ {
-		*batch = append(*batch, e.events.Event(i))
+		*batch = append(*batch, events.Event(i))
 	}
 	_, err := e.DB.Append(context.Background(), store.Batch{Events: *batch})
 	return err

@@ -73,14 +73,11 @@ func (d dailyJob) warm() error {
 			return err
 		}
 		memory.Forget()
-		runs, windows := 0, 0
-		start := time.Now()
-		for ; runs == 0 || time.Since(start) < d.Time; runs++ {
-			if err := ask(func(load.Window, load.Total) { windows++ }); err != nil {
-				return err
-			}
+		windows := 0
+		runs, took, err := d.again(func() error { return ask(func(load.Window, load.Total) { windows++ }) })
+		if err != nil {
+			return err
 		}
-		took := time.Since(start)
 		if windows != runs*len(d.want) {
 			return fmt.Errorf("there were %d windows in %d runs, want %d in each", windows, runs, len(d.want))
 		}
@@ -98,10 +95,12 @@ func (d dailyJob) cold() error {
 	d.note(how)
 	got := make([]visited, 0, len(d.want))
 	memory, start := meter.Watch(), time.Now()
-	err = d.with(d.Database, side.Options{Purpose: side.Ask}, func(s side.Side) error {
-		err := s.(side.Daily).Daily(d.keys, func(w load.Window, t load.Total) { got = append(got, visited{w, t}) })
-		d.figures(time.Since(start))
-		return err
+	err = d.profiled(func() error {
+		return d.with(d.Database, side.Options{Purpose: side.Ask}, func(s side.Side) error {
+			err := s.(side.Daily).Daily(d.keys, func(w load.Window, t load.Total) { got = append(got, visited{w, t}) })
+			d.figures(time.Since(start))
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -142,7 +141,7 @@ func minutes(j *Job) error {
 	before := meter.Used()
 	err := j.with(dir, side.Options{Purpose: side.Ingest, Minutes: true}, func(s side.Side) error {
 		start := time.Now()
-		if err := j.put(s, 0, j.Events); err != nil {
+		if err := j.profiled(func() error { return j.put(s, 0, j.Events) }); err != nil {
 			return err
 		}
 		took, n := time.Since(start), float64(j.Events)

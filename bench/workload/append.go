@@ -65,23 +65,25 @@ func (j *Job) appendBy(writers int, d time.Duration) (*appended, error) {
 		if err := s.Put(0, first); err != nil {
 			return err
 		}
-		start := time.Now()
-		lats, err := together(writers, func(lat *meter.Latencies) error {
-			for time.Since(start) < d {
-				i := int(next.Add(1)) - 1
-				if i >= first+j.Events {
-					break
+		return j.profiled(func() error {
+			start := time.Now()
+			lats, err := together(writers, func(lat *meter.Latencies) error {
+				for time.Since(start) < d {
+					i := int(next.Add(1)) - 1
+					if i >= first+j.Events {
+						break
+					}
+					begin := time.Now()
+					if err := s.Put(i, i+1); err != nil {
+						return fmt.Errorf("put event %d: %w", i, err)
+					}
+					lat.Add(time.Since(begin))
 				}
-				begin := time.Now()
-				if err := s.Put(i, i+1); err != nil {
-					return fmt.Errorf("put event %d: %w", i, err)
-				}
-				lat.Add(time.Since(begin))
-			}
-			return nil
+				return nil
+			})
+			a.lat, a.took = *lats, time.Since(start)
+			return err
 		})
-		a.lat, a.took = *lats, time.Since(start)
-		return err
 	})
 	if err != nil {
 		return nil, err

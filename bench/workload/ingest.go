@@ -51,7 +51,7 @@ func (j *Job) ingest(p side.Purpose) error {
 	var acknowledged time.Duration
 	var details []side.Detail
 	err := j.with(dir, side.Options{Purpose: p}, func(s side.Side) error {
-		err := j.put(s, 0, j.Events)
+		err := j.profiled(func() error { return j.put(s, 0, j.Events) })
 		acknowledged = time.Since(start)
 		if err != nil {
 			return err

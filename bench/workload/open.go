@@ -31,9 +31,14 @@ func reopen(j *Job) error {
 	if err := copyDir(j.Database, dir); err != nil {
 		return err
 	}
-	start := time.Now()
-	s, err := j.maker.Open(dir, side.Options{Load: j.load, Purpose: side.Ingest})
-	took := time.Since(start)
+	var s side.Side
+	var took time.Duration
+	err := j.profiled(func() (err error) {
+		start := time.Now()
+		s, err = j.maker.Open(dir, side.Options{Load: j.load, Purpose: side.Ingest})
+		took = time.Since(start)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("open %s: %w", j.maker.Name, err)
 	}

@@ -77,7 +77,7 @@ func (j *Job) repeat(memory *meter.Resident, ask func() error) error {
 	}
 	memory.Forget()
 	before, start := meter.Used(), time.Now()
-	if err := timed(j.Time, 1<<62, &lat); err != nil {
+	if err := j.profiled(func() error { return timed(j.Time, 1<<62, &lat) }); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -85,6 +85,20 @@ func (j *Job) repeat(memory *meter.Resident, ask func() error) error {
 	j.figure("reads", float64(lat.Total())/took.Seconds(), "reads/s")
 	j.figure("processors busy", float64(meter.Used().Since(before).CPU)/float64(took), "")
 	return nil
+}
+
+// again asks for j.Time, once at least, and says how often and how long it did.
+func (j *Job) again(ask func() error) (runs int, took time.Duration, err error) {
+	err = j.profiled(func() error {
+		for start := time.Now(); runs == 0 || took < j.Time; runs++ {
+			if err := ask(); err != nil {
+				return err
+			}
+			took = time.Since(start)
+		}
+		return nil
+	})
+	return runs, took, err
 }
 
 func latest(j *Job) error {
@@ -125,14 +139,14 @@ func history(j *Job) error {
 			return err
 		}
 		memory.Forget()
-		runs, n, sum := 0, 0, 0.0
-		start := time.Now()
-		for ; runs == 0 || time.Since(start) < j.Time; runs++ {
-			if err := s.(side.History).History(j.load.Keys[0], func(r load.Reading) { n, sum = n+1, sum+r.Value }); err != nil {
-				return err
-			}
+		n, sum := 0, 0.0
+		runs, took, err := j.again(func() error {
+			return s.(side.History).History(j.load.Keys[0], func(r load.Reading) { n, sum = n+1, sum+r.Value })
+		})
+		if err != nil {
+			return err
 		}
-		j.figure("rate", float64(n)/time.Since(start).Seconds(), "events/s")
+		j.figure("rate", float64(n)/took.Seconds(), "events/s")
 		j.figure("events", float64(n/runs), "")
 		return nil
 	})
@@ -168,14 +182,11 @@ func states(j *Job) error {
 			return err
 		}
 		memory.Forget()
-		runs, n := 0, 0
-		start := time.Now()
-		for ; runs == 0 || time.Since(start) < j.Time; runs++ {
-			if err := run(func(string, load.Reading) { n++ }); err != nil {
-				return err
-			}
+		n := 0
+		runs, took, err := j.again(func() error { return run(func(string, load.Reading) { n++ }) })
+		if err != nil {
+			return err
 		}
-		took := time.Since(start)
 		if n != want*runs {
 			return fmt.Errorf("there were %d states in %d scans, want %d in each", n, runs, want)
 		}

@@ -124,6 +124,7 @@ type Task struct {
 	Settings
 	Database string // where it is or, to be made, will be; for Measure of Empty: ""
 	Scratch  string // an empty directory of its own
+	Profile  string // where a CPU profile of what is measured goes; "" for none
 }
 
 // Do is a part of a workload.
