@@ -25,6 +25,7 @@ type Limit struct {
 // Limits are all that is measured.
 var Limits = []Limit{
 	{"sync", "200 B over zeros on disk, and fdatasync", "syncs/s", syncPreallocated},
+	{"sync-idle", "10 KB over zeros on disk, and fdatasync, 5 ms after the one before", "syncs/s", syncIdle},
 	{"sync-growing", "200 B at the end of a growing file, and fdatasync", "syncs/s", syncGrowing},
 	{"write", "sequential write, 1 MiB at a time, and fdatasync at the end", "B/s", sequentialWrite},
 	{"read", "sequential read from the page cache, 64 KiB at a time", "B/s", cachedRead},
@@ -98,6 +99,25 @@ func syncPreallocated(dir string, d time.Duration) (float64, error) {
 	}
 	defer loop.Close()
 	return repeat(d, 1, loop.Step)
+}
+
+// syncIdle counts the syncs' time alone, not that between them.
+func syncIdle(dir string, d time.Duration) (float64, error) {
+	loop, err := NewSyncLoop(dir, 10_000)
+	if err != nil {
+		return 0, err
+	}
+	defer loop.Close()
+	syncs, busy := 0, time.Duration(0)
+	for start := time.Now(); syncs == 0 || time.Since(start) < d; syncs++ {
+		time.Sleep(5 * time.Millisecond)
+		begin := time.Now()
+		if err := loop.Step(); err != nil {
+			return 0, err
+		}
+		busy += time.Since(begin)
+	}
+	return float64(syncs) / busy.Seconds(), nil
 }
 
 func syncGrowing(dir string, d time.Duration) (float64, error) {
