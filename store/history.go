@@ -303,8 +303,8 @@ func (v *View) periods(t *trail, from, to time.Time) (all []Period, err error) {
 				return false, err
 			}
 		}
-		if n := len(all); !instant(c.Time).Before(to) && !any && (n == 0 || !all[n-1].Until.IsZero()) {
-			return false, nil // what lasted until then has ended
+		if n := len(all); !instant(c.Time).Before(to) && !any && (n == 0 || !all[n-1].Until.IsZero() || !all[n-1].From.Before(to)) {
+			return false, nil // what lasted until then has ended, or what comes next has begun
 		}
 		now, any = c.Time, true
 		if t.s.Order == ByTime {
