@@ -24,8 +24,8 @@
 //	evaluator       eval.go: a node's value for one row
 //	executor        run.go: reads, joins, groups, puts in order
 //
-// [Run] asks a [Reader], which [View] makes of a view of the engine, and gives a
-// [Result]: rows, batches of columns, or structs, computed while they are gone
+// [Run] asks a [Reader], which [View] makes of a view of the engine and [File] of a
+// sealed file alone, and gives a [Result]: rows, batches of columns, or structs, computed while they are gone
 // through, and [Stats], what they cost.
 //
 // # How it runs
@@ -34,7 +34,9 @@
 // say to indexes has ruled out pages and rows before; the rest is tested on columns
 // by kernels (kernel.go), or row by row where kinds are mixed or a result may be an
 // error (batch.go). Columns are decoded when they are asked for. States, histories
-// and changes come row by row, and are made into batches like those.
+// and changes come row by row, to the worker that made them, and are made into batches
+// like those. Joins look states up by key or in a table (join.go), after what WHERE
+// says of the first source alone.
 //
 // A GROUP BY numbers the values of each column, then pairs of numbers (ordinals.go),
 // and adds whole columns to the groups of package aggregate (group.go). Each worker
@@ -50,9 +52,10 @@
 // Rows to be put in order, joined states, and a single group stay in memory: beyond
 // Options.MemoryBytes a query is [ErrMemory]. So do the distinct rows of a GROUP BY,
 // and the sessions of one group. The sizes are reckoned, not measured, and what a
-// worker adds at once, up to 4,096 rows, can be beyond. Only scans of events, and what
-// follows them, are shared among workers; putting rows in order is the work of one. Pages
-// that are wanted whole are read too, where their statistics have count and sum.
+// worker adds at once, up to 4,096 rows, can be beyond. Putting rows in order is the
+// work of one worker. Pages that are wanted whole are read too, where their statistics
+// have count and sum. Of states, conditions on keys alone spare reading: fields are
+// tested of each.
 //
 // Fields have no schema: each row has values of whatever kinds they were written
 // with, so kinds are checked where values meet, and as early as they are known.

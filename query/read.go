@@ -322,6 +322,9 @@ func (s *rowSink) flush() error {
 	if s.n == 0 {
 		return nil
 	}
+	if err := s.x.ctx.Err(); err != nil { // a join may go on for long between two rows that are read
+		return err
+	}
 	n := s.n
 	s.n = 0
 	s.b.begin(n, nil, func(int, *Column) error { return nil })

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -281,63 +282,105 @@ func (v *View) periods(t *trail, from, to time.Time) (all []Period, err error) {
 	if w.gone, err = t.retracted(v.seq); err != nil {
 		return nil, err
 	}
-	steps, err := v.steps(t, from, w.gone)
-	if err != nil {
-		return nil, err
-	}
-	for i := range steps {
-		c := &steps[i]
-		if n := len(all); !instant(c.Time).Before(to) && (n == 0 || !all[n-1].Until.IsZero()) {
-			break // what lasted until then has ended
+	now, any := int64(0), false // the time of the steps taken last
+	settle := func() error {
+		if !any {
+			return nil
 		}
+		any = false
+		if t.s.Order == ByArrival {
+			st, err := t.stateAt(now, v.seq)
+			if err := w.become(&st, err); err != nil {
+				return err
+			}
+		}
+		all = w.extend(all, instant(now))
+		return nil
+	}
+	err = v.eachStep(t, from, w.gone, func(c *version) (more bool, err error) {
+		if any && c.Time != now { // what others of the same time made lasts no time
+			if err := settle(); err != nil {
+				return false, err
+			}
+		}
+		if n := len(all); !instant(c.Time).Before(to) && !any && (n == 0 || !all[n-1].Until.IsZero() || !all[n-1].From.Before(to)) {
+			return false, nil // what lasted until then has ended, or what comes next has begun
+		}
+		now, any = c.Time, true
 		if t.s.Order == ByTime {
 			row, err := w.rows.read(t, c)
 			if err == nil {
 				_, err = w.step(t, c, &row)
 			}
-			if err != nil {
-				return nil, err
-			}
+			return true, err
 		}
-		if i+1 < len(steps) && steps[i+1].Time == c.Time {
-			continue // it lasts no time
-		}
-		if t.s.Order == ByArrival {
-			st, err := t.stateAt(c.Time, v.seq)
-			if err := w.become(&st, err); err != nil {
-				return nil, err
-			}
-		}
-		all = w.extend(all, instant(c.Time))
+		return true, nil
+	})
+	if err == nil {
+		err = settle()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return slices.DeleteFunc(all, func(p Period) bool {
 		return !p.From.Before(to) || !p.Until.IsZero() && !p.Until.After(from)
 	}), nil
 }
 
-// steps is the changes and deletes of the key of t that count, in order of time: all
-// of them, or under [Replace] by time, where each makes a state of its own, those
-// from the one on that is the last at from.
-func (v *View) steps(t *trail, from time.Time, gone retracted) ([]version, error) {
-	begin := beginning
-	if ns, ok := segment.Nanos(from); ok && t.s.Fold == Replace && t.s.Order == ByTime {
-		last, ok, err := t.last(changes, min(ns, v.time), v.seq, gone.effective())
-		if err != nil {
-			return nil, err
+// stepsFirst is how many steps are looked at first, for a range that has few.
+const stepsFirst = 16
+
+// eachStep visits the changes and deletes of the key of t that count, in order of
+// time, until visit wants no more: all of them, or under [Replace] by time, where each
+// makes a state of its own, those from the one on that is the last at from.
+func (v *View) eachStep(t *trail, from time.Time, gone retracted, visit func(c *version) (more bool, err error)) error {
+	at, n := beginning, math.MaxInt
+	if t.s.Order == ByTime {
+		var err error
+		if n = stepsFirst; t.s.Fold == Replace {
+			at, err = v.stepAt(t, from, gone)
 		}
-		if ok && !unchanged(last.Version) { // which goes on with a state from before
-			begin = t.s.stamp(last.Time, last.Seq).previous()
+		if err != nil {
+			return err
 		}
 	}
-	steps, err := t.after(changes, begin, math.MaxInt, v.time, v.seq)
-	steps = slices.DeleteFunc(steps, func(c version) bool { return gone.has(c.Seq) })
-	slices.SortFunc(steps, func(a, b version) int {
-		if a.Before(b.Version) {
-			return -1
+	for {
+		steps, err := t.after(changes, at, n, v.time, v.seq)
+		if err != nil {
+			return err
 		}
-		return 1
-	})
-	return steps, err
+		last := len(steps) < n
+		if t.s.Order == ByArrival {
+			slices.SortFunc(steps, func(a, b version) int { return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Seq, b.Seq)) })
+		} else if !last {
+			at = t.s.stamp(steps[n-1].Time, steps[n-1].Seq)
+			n = min(4*n, historyAtOnce)
+		}
+		for i := range steps {
+			if gone.has(steps[i].Seq) {
+				continue
+			}
+			if more, err := visit(&steps[i]); !more || err != nil {
+				return err
+			}
+		}
+		if last {
+			return nil
+		}
+	}
+}
+
+// stepAt is just before the step that makes the state at a moment, or the beginning.
+func (v *View) stepAt(t *trail, at time.Time, gone retracted) (stamp, error) {
+	ns, ok := segment.Nanos(at)
+	if !ok {
+		return beginning, nil
+	}
+	last, ok, err := t.last(changes, min(ns, v.time), v.seq, gone.effective())
+	if !ok || err != nil || unchanged(last.Version) { // which goes on with a state from before
+		return beginning, err
+	}
+	return t.s.stamp(last.Time, last.Seq).previous(), nil
 }
 
 // extend ends the last period at t, if the state there is another, and begins

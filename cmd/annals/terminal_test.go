@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,6 +133,45 @@ func TestShell_AtTerminal(t *testing.T) {
 	sh.expect("total FROM orders WHERE key = 'o-1'")
 	sh.send("\r")
 	sh.expect("3 rows, ")
+	sh.expect("annals> ")
+	sh.send("\\q\r")
+	sh.exit(statusFound)
+}
+
+// endless is a query over lines(1000), of seven keys, that nobody waits for the end of.
+func endless() string {
+	text := "SELECT count(*) FROM s"
+	for i := range 10 {
+		text += fmt.Sprintf(" JOIN STATE OF s s%d ON s.type = s%d.type", i, i)
+	}
+	return text
+}
+
+// TestQuery_CtrlC: a query that takes long says so, and Ctrl-C ends it: the command,
+// or in a shell the query alone.
+func TestQuery_CtrlC(t *testing.T) {
+	inTestdata(t)
+	t.Setenv("XDG_STATE_HOME", filepath.Join(t.TempDir(), "state"))
+	mustRun(t, lines(1000), "import", "db", "-", "--stream", "s", "--id", "id", "--batch", "batch")
+
+	q := atTerminal(t, 100, "query", "db", endless())
+	q.expect("running for ")
+	q.expect(" s, Ctrl-C ends it")
+	q.expect("running for ") // and counts
+	q.send("\x03")
+	q.expect("\r\x1b[K") // the line is taken away
+	q.expect("annals query: interrupted")
+	q.exit(statusFailure)
+
+	sh := atTerminal(t, 100, "shell", "db")
+	sh.expect("annals> ")
+	sh.send(endless() + ";\r")
+	sh.expect("running for")
+	sh.send("\x03")
+	sh.expect("error: interrupted")
+	sh.expect("annals> ")
+	sh.send("SELECT count(*) AS n FROM s;\r")
+	sh.expect("   n\r\n1000\r\n")
 	sh.expect("annals> ")
 	sh.send("\\q\r")
 	sh.exit(statusFound)
