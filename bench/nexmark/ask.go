@@ -10,9 +10,8 @@ import (
 	"github.com/annalsdb/annals/store"
 )
 
-// PutSide puts the table that q13 looks up. It may be there before all events or come
-// after them.
-func PutSide(ctx context.Context, db *store.DB) error {
+// putSide puts the table that q13 looks up.
+func putSide(ctx context.Context, db *store.DB) error {
 	var b store.Batch
 	for i := range int64(10_000) {
 		b.Events = append(b.Events, store.Event{Stream: Side, Key: fmt.Sprint(i), Type: "row", Time: Start,
@@ -22,9 +21,15 @@ func PutSide(ctx context.Context, db *store.DB) error {
 	return err
 }
 
-// Put puts all events in batches of that size. put, if not nil, is told after each how
-// many there are.
-func (c Config) Put(ctx context.Context, db *store.DB, size int, put func(n int) error) error {
+// Put puts the table and all events, in batches of that size, and calls progress after
+// each.
+func (c Config) Put(ctx context.Context, db *store.DB, size int, progress func(n int)) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	if err := putSide(ctx, db); err != nil {
+		return err
+	}
 	var b store.Batch
 	n := 0
 	flush := func() error {
@@ -32,10 +37,8 @@ func (c Config) Put(ctx context.Context, db *store.DB, size int, put func(n int)
 			return fmt.Errorf("nexmark: put events up to %d: %w", n, err)
 		}
 		b.Events = b.Events[:0]
-		if put == nil {
-			return nil
-		}
-		return put(n)
+		progress(n)
+		return nil
 	}
 	for e := range c.All() {
 		b.Events = append(b.Events, e.Event())
@@ -52,7 +55,7 @@ func (c Config) Put(ctx context.Context, db *store.DB, size int, put func(n int)
 	return flush()
 }
 
-// Ask asks a query of the latest view, on that many processors.
+// Ask asks a query of the latest view, with that many workers.
 func (q *Query) Ask(ctx context.Context, db *store.DB, workers int) (Answer, error) {
 	var a Answer
 	parsed, err := query.Parse(q.Text)
@@ -66,6 +69,10 @@ func (q *Query) Ask(ctx context.Context, db *store.DB, workers int) (Answer, err
 	for b, err := range result.Batches() {
 		if err != nil {
 			return a, fmt.Errorf("%s: %w", q.Name, err)
+		}
+		if q.Arrival {
+			a.Sum += sum(&b.Columns[len(b.Columns)-1], b.Rows)
+			continue
 		}
 		a.Rows += int64(b.Rows)
 		for i := range b.Columns {

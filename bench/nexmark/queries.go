@@ -12,7 +12,8 @@ type Query struct {
 	Published float64
 	// Note says where the question is another one than that of nexmark/nexmark.
 	Note string
-	// Arrival says that its rows depend on when events arrived.
+	// Arrival says that its rows depend on when events arrived; the last column does
+	// not, summed up.
 	Arrival bool
 }
 
