@@ -237,5 +237,8 @@ func (o *options) settings(w *workload.Workload, events int) (s workload.Setting
 		all := time.Duration(w.Years) * 365 * 24 * time.Hour
 		spec.Step = max(all/time.Duration(events), time.Millisecond).Truncate(time.Millisecond)
 	}
+	if w.Own != "" {
+		name = w.Own
+	}
 	return workload.Settings{Load: spec, Events: events, Time: o.time, Rate: o.rate}, name, nil
 }

@@ -138,7 +138,7 @@ func list(out io.Writer, sides []contestant) {
 	fmt.Fprintln(out, "Workloads (load, what it begins with, limit):")
 	begins := map[workload.Start]string{workload.Empty: "nothing", workload.Built: "a database", workload.Killed: "a killed one", workload.KilledMidway: "a killed one"}
 	for _, w := range workload.All {
-		fmt.Fprintf(out, "  %-15s %s (%s, %s, %s)\n", w.Name, w.What, w.Load, begins[w.Start], cmp.Or(w.Limit.Name, "none"))
+		fmt.Fprintf(out, "  %-15s %s (%s, %s, %s)\n", w.Name, w.What, cmp.Or(w.Own, w.Load), begins[w.Start], cmp.Or(w.Limit.Name, "none"))
 	}
 	fmt.Fprintln(out, "\nSides:")
 	for _, s := range sides {

@@ -13,6 +13,15 @@ type output struct {
 }
 
 func (x *executor) newOutput(emit func(*Batch) error) *output {
+	o := x.newUnranked(emit)
+	if len(x.ranks) > 0 {
+		return x.newRanks(o)
+	}
+	return o
+}
+
+// newUnranked is an output of rows that have their ranks.
+func (x *executor) newUnranked(emit func(*Batch) error) *output {
 	switch {
 	case x.distinct:
 		d := &distinctRows{x: x, emit: emit, seen: map[string]int{}}

@@ -57,6 +57,12 @@ func (b *batch) named(n *node) ([]int, error) {
 	slots, ok := b.slots[n]
 	if !ok {
 		slots = n.named()
+		n.walk(func(part *node) bool {
+			if part.op == overOp {
+				slots = append(slots, len(b.cols)-1-part.slot)
+			}
+			return true
+		})
 		b.slots[n] = slots
 	}
 	for _, s := range slots {
@@ -157,8 +163,11 @@ func (b *batch) choose(where []*node) (some bool, err error) {
 // vector is the values of n: those of the rows that sel names are there, whatever
 // the others are. It is valid as long as the batch.
 func (b *batch) vector(n *node, sel []uint16) (*Column, error) {
-	if n.op == columnOp {
+	switch n.op {
+	case columnOp:
 		return b.column(n.slot)
+	case overOp:
+		return b.column(len(b.cols) - 1 - n.slot)
 	}
 	c := b.results[n]
 	if c == nil {

@@ -32,7 +32,8 @@ type plan struct {
 	window     Window
 	zone       *time.Location // of a calendar window
 	aggregates []*aggregation
-	having     *node // nil = all
+	ranks      []*ranking // their results stand behind the rest of a row, the last one first
+	having     *node      // nil = all
 
 	names    []string
 	outputs  []*node
@@ -85,22 +86,31 @@ func bind(q Query, catalog Catalog, params []any) (*plan, error) {
 			return nil, err
 		}
 	}
-	b := binder{catalog: catalog, plan: &plan{text: q.text, explain: q.explain, distinct: q.distinct, window: q.window, limit: -1}}
-	if err := b.bind(q, params); err != nil {
+	b := binder{catalog: catalog, plan: newPlan(q, q.text)}
+	if err := b.bindParams(q, params); err != nil {
+		return nil, err
+	}
+	if err := b.bindQuery(q); err != nil {
 		return nil, err
 	}
 	return b.plan, nil
 }
 
+// newPlan is a plan that nothing is bound in yet.
+func newPlan(q Query, text string) *plan {
+	return &plan{text: text, explain: q.explain, distinct: q.distinct, window: q.window, limit: -1}
+}
+
 // binder makes a plan.
 type binder struct {
 	*plan
-	catalog Catalog
-	params  []Value
-	outer   string // the aggregate that arguments are bound for, "" outside of one
-	clause  string // the clause that cannot have aggregates, "" if it can
-	fixed   bool   // the clause cannot have columns
-	aliases map[string]*node
+	catalog  Catalog
+	params   []Value
+	outer    string // the aggregate that arguments are bound for, "" outside of one
+	clause   string // the clause that cannot have aggregates, "" if it can
+	fixed    bool   // the clause cannot have columns
+	unranked string // where ranks are not known yet, besides in a clause and an aggregate
+	aliases  map[string]*node
 }
 
 // fail is an error at the place of e.
@@ -108,10 +118,10 @@ func (b *binder) fail(e Expr, format string, args ...any) error {
 	return &Error{Text: b.text, At: max(e.at-1, 0), Message: fmt.Sprintf(format, args...)}
 }
 
-func (b *binder) bind(q Query, params []any) error {
+func (b *binder) bindQuery(q Query) error {
 	for _, step := range []func(Query) error{
-		func(q Query) error { return b.bindParams(q, params) },
-		b.bindSources, b.bindJoins, b.bindWhere, b.bindGroups, b.bindItems, b.bindHaving, b.bindOrder, b.bindLimits,
+		b.bindSources, b.bindJoins, b.bindWhere, b.bindGroups, b.bindItems, b.bindHaving, b.bindOrder, b.bindRanks,
+		b.bindPlaces, b.bindLimits,
 	} {
 		if err := step(q); err != nil {
 			return err
@@ -326,7 +336,9 @@ func (b *binder) bindHaving(q Query) error {
 	if q.having.op == noOp {
 		return nil
 	}
+	b.unranked = "HAVING"
 	n, err := b.expr(q.having)
+	b.unranked = ""
 	if err == nil {
 		err = n.demand(bools, "HAVING")
 	}
@@ -347,8 +359,7 @@ func (b *binder) bindOrder(q Query) error {
 		if b.distinct && !slices.ContainsFunc(b.outputs, n.equal) {
 			return b.fail(o.Expr, "with DISTINCT rows are ordered by what is selected")
 		}
-		key := sortKey{by: n, descending: o.Descending, nullsFirst: o.Nulls == NullsFirst || o.Nulls == NullsDefault && o.Descending}
-		b.order = append(b.order, key)
+		b.order = append(b.order, o.key(n))
 	}
 	return nil
 }
@@ -414,6 +425,8 @@ func (b *binder) regroup(n *node) (*node, error) {
 		return place(i), nil
 	}
 	switch n.op {
+	case overOp:
+		return n, nil
 	case windowOp:
 		return place(b.windowSlots() + n.slot), nil
 	case aggregateOp:

@@ -32,6 +32,8 @@ func (b *binder) part(e Expr) (*node, error) {
 			return b.aggregate(e)
 		}
 		return b.call(e)
+	case overOp:
+		return b.ranked(e)
 	case intervalOp:
 		span, err := parseInterval(e.name)
 		if err != nil {
@@ -120,7 +122,9 @@ func (b *binder) shape(n *node, e Expr) error {
 
 // checkEventKinds is an error if n compares the kind of event with what is none.
 func (b *binder) checkEventKinds(n *node) error {
-	isKind := func(a *node) bool { return a.op == columnOp && b.columns[a.slot].own == "kind" }
+	isKind := func(a *node) bool {
+		return a.op == columnOp && b.columns[a.slot].own == "kind" && b.sources[b.columns[a.slot].source].plan == nil
+	}
 	if n.op != equalOp && n.op != inOp || !slices.ContainsFunc(n.args, isKind) {
 		return nil
 	}
@@ -243,10 +247,7 @@ func (b *binder) path(e Expr) (*node, error) {
 		return nil, err
 	}
 	n := b.node(base)
-	n.slot, n.kinds = b.slot(c), anyKind
-	if c.own != "" {
-		n.kinds = ownColumns[c.own]
-	}
+	n.slot, n.kinds = b.slot(c), b.kindsOf(c)
 	for i := len(names) - used - 1; i >= 0; i-- {
 		n = b.memberOf(n, chain[i])
 	}
@@ -286,6 +287,8 @@ func (b *binder) windowColumn(name string, e Expr) (*node, bool, error) {
 	switch {
 	case name != windowStart && name != windowEnd:
 		return nil, false, nil
+	case b.window.kind == noWindow && b.sources[0].plan != nil:
+		return nil, false, nil // of the inner query, if it has one
 	case b.window.kind == noWindow:
 		return nil, false, b.fail(e, "%s is of a WINDOW in GROUP BY; a field of that name is %s.%s", name, fieldsName, name)
 	case b.clause != "" || b.outer != "":
@@ -302,6 +305,9 @@ func (b *binder) windowColumn(name string, e Expr) (*node, bool, error) {
 // call binds a function.
 func (b *binder) call(e Expr) (*node, error) {
 	f := functions[e.name]
+	if _, ok := rankings[e.name]; ok && f == nil {
+		return nil, b.fail(e, "%s is a place among rows: expected OVER (PARTITION BY ... ORDER BY ...) behind it", e.name)
+	}
 	if f == nil {
 		return nil, b.fail(e, "there is no function %s%s", quoteName(e.name), meant(e.name, functionNames()))
 	}

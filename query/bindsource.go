@@ -11,6 +11,7 @@ import (
 type source struct {
 	kind   sourceKind
 	stream string
+	plan   *plan  // querySource
 	name   string // that its columns are qualified with
 
 	// Event time from lo to hi, both inclusive: of events, when they happened;
@@ -36,7 +37,11 @@ func (b *binder) bindSources(q Query) error {
 	for i, from := range all {
 		at := Expr{at: from.at}
 		s := &source{kind: from.kind, stream: from.stream, name: from.name(), lo: math.MinInt64, hi: math.MaxInt64}
-		if err := b.checkStream(from, at); err != nil {
+		if from.query != nil {
+			if err := b.bindDerived(s, from); err != nil {
+				return err
+			}
+		} else if err := b.checkStream(from, at); err != nil {
 			return err
 		}
 		if err := b.checkStates(s, at); err != nil {
@@ -55,12 +60,17 @@ func (b *binder) bindSources(q Query) error {
 			return err
 		}
 		if i > 0 {
-			s.known, s.by, s.seq = b.sources[0].known, b.sources[0].by, b.sources[0].seq
+			s.knownAs(b.sources[0])
+		} else if s.plan != nil {
+			s.knownAs(s.plan.sources[0])
 		}
 		b.sources = append(b.sources, s)
 	}
 	return nil
 }
+
+// knownAs makes s known as o is.
+func (s *source) knownAs(o *source) { s.known, s.by, s.seq = o.known, o.by, o.seq }
 
 func (b *binder) checkStream(s Source, at Expr) error {
 	if b.catalog == nil {

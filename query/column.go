@@ -20,7 +20,7 @@ type Catalog interface {
 type column struct {
 	source int    // number of the source
 	side   side   // of a change
-	own    string // key, time, ...; "" of a field
+	own    string // key, time, ..., or any column of an inner query; "" of a field
 	field  string
 }
 
@@ -68,8 +68,8 @@ var starOf = [...]int{eventsSource: 4, allEventsSource: 5, stateSource: 3, histo
 
 // String is the column as it is written where there is one source.
 func (c column) String() string {
-	name := c.own
-	if name == "" {
+	name := quoteName(c.own)
+	if c.own == "" {
 		name = quoteName(c.field)
 		if _, taken := ownColumns[c.field]; taken {
 			name = fieldsName + "." + name
@@ -99,6 +99,10 @@ func (b *binder) resolve(names []string, e Expr) (column, int, error) {
 		return c, 0, b.ambiguous(names[0], e)
 	}
 	s := b.sources[c.source]
+	if s.plan != nil {
+		c.own = names[used]
+		return c, used + 1, b.checkOutput(s, c.own, e)
+	}
 	if s.kind == changesSource && used < len(names)-1 {
 		if i := slices.Index(sideNames, names[used]); i > 0 {
 			c.side = [...]side{noSide, oldSide, newSide}[i]
@@ -183,6 +187,9 @@ func (b *binder) slot(c column) int {
 // star is the columns of a source that * stands for, with their names.
 func (b *binder) star(number int, e Expr) (items []Item, err error) {
 	s := b.sources[number]
+	if s.plan != nil {
+		return b.starOfDerived(s, e), nil
+	}
 	if b.catalog == nil {
 		return nil, b.fail(e, "* needs to know the fields of %s: expected the names of columns", quoteName(s.stream))
 	}

@@ -22,7 +22,8 @@
 //	pushdown        pushdown.go: the part of WHERE that sources can answer by
 //	                index.Predicate, and what is left of it
 //	evaluator       eval.go: a node's value for one row
-//	executor        run.go: reads, joins, groups, puts in order
+//	executor        run.go: reads, joins, groups, puts in order; ranker.go: numbers rows;
+//	                derived.go: a query that another one reads
 //
 // [Run] asks a [Reader], which [View] makes of a view of the engine and [File] of a
 // sealed file alone, and gives a [Result]: rows, batches of columns, or structs, computed while they are gone
@@ -52,10 +53,11 @@
 // Rows to be put in order, joined states, and a single group stay in memory: beyond
 // Options.MemoryBytes a query is [ErrMemory]. So do the distinct rows of a GROUP BY,
 // and the sessions of one group. The sizes are reckoned, not measured, and what a
-// worker adds at once, up to 4,096 rows, can be beyond. Putting rows in order is the
-// work of one worker. Pages that are wanted whole are read too, where their statistics
-// have count and sum. Of states, conditions on keys alone spare reading: fields are
-// tested of each.
+// worker adds at once, up to 4,096 rows, can be beyond. Putting rows in order, ranks,
+// and what is asked of the rows of an inner query are the work of one worker. Pages
+// that are wanted whole are read too, where their statistics have count and sum. Of
+// states, conditions on keys alone spare reading: fields are tested of each. Of ranks
+// all rows are kept in memory, unless a query around them wants the first places alone.
 //
 // Fields have no schema: each row has values of whatever kinds they were written
 // with, so kinds are checked where values meet, and as early as they are known.

@@ -17,6 +17,8 @@ func (n *node) eval(row []Value) (Value, error) {
 		return n.value, nil
 	case columnOp:
 		return row[n.slot], nil
+	case overOp:
+		return row[len(row)-1-n.slot], nil
 	case andOp, orOp:
 		return n.evalJoined(row)
 	case inOp:

@@ -12,7 +12,16 @@ import (
 // them, and, if it ran, what that took.
 func (x *executor) String() string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line := x.explainSteps(&b)
+	if x.explain == ExplainAnalyze {
+		x.explainCost(line)
+	}
+	return b.String()
+}
+
+// explainSteps writes the steps.
+func (x *executor) explainSteps(b *strings.Builder) lines {
+	line := func(format string, args ...any) { fmt.Fprintf(b, format+"\n", args...) }
 	x.explainSource(line)
 	if len(x.rest) > 0 {
 		line("filter: %s%s", x.conditions(x.rest), x.took("filter"))
@@ -25,10 +34,7 @@ func (x *executor) String() string {
 	}
 	x.explainGroups(line)
 	x.explainAnswer(line)
-	if x.explain == ExplainAnalyze {
-		x.explainCost(line)
-	}
-	return b.String()
+	return line
 }
 
 type lines func(format string, args ...any)
@@ -36,6 +42,10 @@ type lines func(format string, args ...any)
 // explainSource says what is read first, and what of it need not be.
 func (x *executor) explainSource(line lines) {
 	s := x.sources[0]
+	if x.inner != nil {
+		x.explainDerived(line)
+		return
+	}
 	line("read %s of %s%s%s", [...]string{"events", "all events", "states", "histories", "changes"}[s.kind], quoteName(s.stream), s.when(), x.took("read"))
 	if s.empty() {
 		line("  nothing: the range of time is empty")
@@ -161,6 +171,13 @@ func (x *executor) explainAnswer(line lines) {
 	if x.grouped {
 		text = x.groupText
 	}
+	for i := range x.ranks {
+		first := ""
+		if most := x.wantedPlaces(); most >= 0 {
+			first = fmt.Sprintf(", of each part no more than places up to %d", most)
+		}
+		line("rank: %s%s", x.rankExpr(i, func(n *node) Expr { return n.expr(x.named()) }), first)
+	}
 	if x.distinct {
 		line("distinct rows")
 	}
@@ -196,7 +213,7 @@ func (x *executor) explainCost(line lines) {
 	s, scan := &x.stats, &x.stats.Scan
 	line("exact at position %d", s.Seq)
 	line("rows: %d", s.Rows)
-	if k := x.sources[0].kind; k == eventsSource || k == allEventsSource {
+	if k := x.innermost().sources[0].kind; k == eventsSource || k == allEventsSource {
 		line("files: %d sealed, %d of the log with %d rows", scan.Files, scan.Logs, scan.Live)
 		line("rows of sealed files: %d; skipped by statistics %d, by postings %d; certain %d, tested %d",
 			scan.Select.All.Rows, scan.Select.Zones.Rows, scan.Select.Postings.Rows, scan.Select.Sure.Rows, scan.Select.Maybe.Rows)
@@ -234,28 +251,42 @@ func (x *executor) text(n *node) string { return x.exprOf(n).String() }
 // groupText is a node over rows of groups as it would be written.
 func (x *executor) groupText(n *node) string { return n.expr(x.groupExpr).String() }
 
+// named is what stands in a slot of rows that the answer is made of.
+func (x *executor) named() func(slot int) Expr {
+	if x.grouped {
+		return x.groupExpr
+	}
+	return x.columnExpr
+}
+
 // exprOf is a node over rows that are read as an expression.
-func (x *executor) exprOf(n *node) Expr {
-	return n.expr(func(slot int) Expr {
-		c := x.columns[slot]
-		var names []string
-		if len(x.sources) > 1 {
-			names = append(names, x.sources[c.source].name)
-		}
-		if c.side != noSide {
-			names = append(names, sideNames[c.side])
-		}
-		if _, taken := ownColumns[c.field]; taken {
-			names = append(names, fieldsName)
-		}
-		names = append(names, c.own+c.field)
-		return Col(names[0], names[1:]...)
-	})
+func (x *executor) exprOf(n *node) Expr { return n.expr(x.columnExpr) }
+
+// columnExpr is what stands in a slot of rows that are read.
+func (x *executor) columnExpr(slot int) Expr {
+	if slot < 0 {
+		return x.rankExpr(-1-slot, x.exprOf)
+	}
+	c := x.columns[slot]
+	var names []string
+	if len(x.sources) > 1 {
+		names = append(names, x.sources[c.source].name)
+	}
+	if c.side != noSide {
+		names = append(names, sideNames[c.side])
+	}
+	if _, taken := ownColumns[c.field]; taken {
+		names = append(names, fieldsName)
+	}
+	names = append(names, c.own+c.field)
+	return Col(names[0], names[1:]...)
 }
 
 // groupExpr is what stands in a slot of rows of groups.
 func (x *executor) groupExpr(slot int) Expr {
 	switch at := slot - len(x.groups); {
+	case slot < 0:
+		return x.rankExpr(-1-slot, func(n *node) Expr { return n.expr(x.groupExpr) })
 	case at < 0:
 		return x.exprOf(x.groups[slot])
 	case slot >= x.aggregateSlots():
@@ -284,12 +315,15 @@ func (x *executor) call(a *aggregation) Expr {
 	return e
 }
 
-// expr is n as an expression, its columns as named makes them.
+// expr is n as an expression, its columns as named makes them; a rank's slot is one of
+// -1 and less.
 func (n *node) expr(named func(slot int) Expr) Expr {
 	e := Expr{op: n.op, value: n.value, n: n.n, name: n.name}
 	switch n.op {
 	case columnOp:
 		return named(n.slot)
+	case overOp:
+		return named(-1 - n.slot)
 	case intervalOp:
 		e.name = n.span.String()
 	case castOp, tryCastOp:

@@ -67,6 +67,8 @@ const (
 	filterOp       // args[0] FILTER (WHERE args[1])
 	aggregateOp    // of a node: the result of an aggregate
 	windowOp       // of a node: 0 start, 1 end of the window
+	overOp         // name() OVER (PARTITION BY args[:n] ORDER BY args[n:]), these sortOps; of a node: a place from the end of the row
+	sortOp         // args[0] in an Order: n is twice its Nulls, and 1 if it descends
 )
 
 // Col is a column by its name: one of the event's own (key, time, ...) or a field.

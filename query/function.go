@@ -57,9 +57,9 @@ var functions = func() map[string]*function {
 	return all
 }()
 
-// functionNames is the names of all functions and aggregates, for suggestions.
+// functionNames is the names of all functions, aggregates and rankings, for suggestions.
 func functionNames() []string {
-	return append(slices.Sorted(maps.Keys(functions)), slices.Sorted(maps.Keys(aggregates))...)
+	return slices.Concat(slices.Sorted(maps.Keys(functions)), slices.Sorted(maps.Keys(aggregates)), slices.Sorted(maps.Keys(rankings)))
 }
 
 // choiceFunctions choose among values of any kind.

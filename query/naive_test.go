@@ -130,6 +130,10 @@ func (d *naiveData) run(q Query, params []any) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.planned(p)
+}
+
+func (d *naiveData) planned(p *plan) (*answer, error) {
 	rows, err := d.joined(p)
 	if err != nil {
 		return nil, err
@@ -143,7 +147,71 @@ func (d *naiveData) run(q Query, params []any) (*answer, error) {
 			return nil, err
 		}
 	}
+	if err := naiveRanks(p, flat); err != nil {
+		return nil, err
+	}
 	return naiveOutput(p, flat)
+}
+
+// naiveRanks counts, for each row, the rows of its part that stand before it.
+func naiveRanks(p *plan, rows []naiveSlots) error {
+	ranks := make([][]int64, len(rows))
+	for i := range rows {
+		for _, r := range p.ranks {
+			n, err := r.naive(rows, i)
+			if err != nil {
+				return err
+			}
+			ranks[i] = append(ranks[i], n)
+		}
+	}
+	for i := range rows {
+		for k := len(p.ranks) - 1; k >= 0; k-- {
+			rows[i].values = append(rows[i].values, segment.Int64Of(ranks[i][k]))
+		}
+	}
+	return nil
+}
+
+func (r *ranking) naive(rows []naiveSlots, which int) (int64, error) {
+	of := func(row naiveSlots) (partition, order []Value, err error) {
+		for _, n := range r.partition {
+			v, err := n.eval(row.values)
+			if err != nil {
+				return nil, nil, err
+			}
+			partition = append(partition, v)
+		}
+		for _, k := range r.order {
+			v, err := k.by.eval(row.values)
+			if err != nil {
+				return nil, nil, err
+			}
+			order = append(order, v)
+		}
+		return partition, order, nil
+	}
+	part, at, err := of(rows[which])
+	before := int64(0)
+	var different [][]Value
+	for i := range rows {
+		p, o, failed := of(rows[i])
+		if failed != nil {
+			return 0, failed
+		}
+		c := compareKeys(r.order, o, at)
+		if !slices.EqualFunc(p, part, same) || c > 0 || c == 0 && (r.kind != rowNumber || i >= which) {
+			continue
+		}
+		before++
+		if !slices.ContainsFunc(different, func(d []Value) bool { return compareKeys(r.order, d, o) == 0 }) {
+			different = append(different, o)
+		}
+	}
+	if r.kind == denseRank {
+		before = int64(len(different))
+	}
+	return before + 1, err
 }
 
 // naiveSlots is a row that is read as a plan's nodes take it.
@@ -187,7 +255,21 @@ rows:
 // joined is the rows of all sources, put together.
 func (d *naiveData) joined(p *plan) ([]naiveRow, error) {
 	var rows []naiveRow
-	for _, r := range d.read(p, p.sources[0]) {
+	first := d.read(p, p.sources[0])
+	if inner := p.sources[0].plan; inner != nil {
+		a, err := d.planned(inner)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range a.rows {
+			r := &naiveRecord{own: map[string]Value{}}
+			for i, name := range a.names {
+				r.own[name] = row[i]
+			}
+			first = append(first, r)
+		}
+	}
+	for _, r := range first {
 		rows = append(rows, naiveRow{r})
 	}
 	for i, j := range p.joins {

@@ -70,7 +70,7 @@ func (n *node) walk(f func(*node) bool) bool {
 func (n *node) always() bool {
 	return n.walk(func(part *node) bool {
 		switch part.op {
-		case literalOp, columnOp, memberOp, elementOp, equalOp, lessOp, lessEqualOp, greaterOp,
+		case literalOp, columnOp, overOp, memberOp, elementOp, equalOp, lessOp, lessEqualOp, greaterOp,
 			greaterEqualOp, distinctOp, isNullOp, inOp, betweenOp, tryCastOp:
 			return true
 		case likeOp:

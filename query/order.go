@@ -29,10 +29,10 @@ func (x *executor) newSorter() *sorter {
 	return s
 }
 
-// compareKeys is how ORDER BY puts rows with these keys.
-func (p *plan) compareKeys(a, b []Value) int {
-	for i := range p.order {
-		k := &p.order[i]
+// compareKeys is how an order puts rows with these keys.
+func compareKeys(order []sortKey, a, b []Value) int {
+	for i := range order {
+		k := &order[i]
 		x, y := a[i], b[i]
 		if isNull(x) || isNull(y) {
 			if c := boolCompare(isNull(x), isNull(y)); c != 0 {
@@ -54,12 +54,12 @@ func (p *plan) compareKeys(a, b []Value) int {
 }
 
 func (s *sorter) compare(a, b *answerRow) int {
-	return cmp.Or(s.x.compareKeys(a.keys, b.keys), cmp.Compare(a.seq, b.seq))
+	return cmp.Or(compareKeys(s.x.order, a.keys, b.keys), cmp.Compare(a.seq, b.seq))
 }
 
 // wants reports whether a row with these keys is among the first so far.
 func (s *sorter) wants(keys []Value) bool {
-	return s.most < 0 || len(s.rows) < s.most || s.most > 0 && s.x.compareKeys(keys, s.rows[0].keys) < 0
+	return s.most < 0 || len(s.rows) < s.most || s.most > 0 && compareKeys(s.x.order, keys, s.rows[0].keys) < 0
 }
 
 // add takes in a row that is wanted, and keeps both.

@@ -142,13 +142,21 @@ func (p *parser) string(what string) string {
 	return text
 }
 
-func (p *parser) query() (q Query) {
+func (p *parser) query() Query {
+	explain := NotExplained
 	if p.word("EXPLAIN") {
-		q.explain = Explain
+		explain = Explain
 		if p.word("ANALYZE") {
-			q.explain = ExplainAnalyze
+			explain = ExplainAnalyze
 		}
 	}
+	q := p.selection()
+	q.explain = explain
+	return q
+}
+
+// selection reads a SELECT.
+func (p *parser) selection() (q Query) {
 	p.must("SELECT")
 	q.distinct = p.word("DISTINCT")
 	q.items = p.items()
@@ -240,7 +248,11 @@ func (p *parser) source() (s Source) {
 		s.kind = p.sourceOf(changesSource)
 	}
 	s.at = p.tok.at + 1
-	s.stream = p.name("the name of a stream")
+	if p.isSign("(") && s.kind == eventsSource {
+		s.kind, s.query = querySource, p.inner()
+	} else {
+		s.stream = p.name("the name of a stream")
+	}
 	if p.is("AS") && !p.followed("AS", "OF") {
 		p.advance()
 		s.alias = p.name("a name for the source")
@@ -250,6 +262,18 @@ func (p *parser) source() (s Source) {
 	s.moment = p.moment()
 	s.known = p.known()
 	return s
+}
+
+// inner reads a SELECT in parentheses.
+func (p *parser) inner() *Query {
+	p.mustSign("(")
+	if !p.enter() {
+		return nil
+	}
+	q := p.selection()
+	p.depth--
+	p.mustSign(")")
+	return &q
 }
 
 // sourceOf passes the two words that say what is read of a stream.

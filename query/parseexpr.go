@@ -357,6 +357,9 @@ func (p *parser) call(t token) Expr {
 		e.args = separated(p, p.expr)
 	}
 	p.mustSign(")")
+	if p.word("OVER") {
+		return p.over(e)
+	}
 	if !p.word("FILTER") {
 		return e
 	}

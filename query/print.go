@@ -110,8 +110,14 @@ func (p *printer) ordering(o Order) {
 }
 
 func (p *printer) source(s Source) {
-	p.WriteString([]string{"", "ALL EVENTS OF ", "STATE OF ", "HISTORY OF ", "CHANGES OF "}[s.kind])
-	p.WriteString(quoteName(s.stream))
+	if s.query != nil {
+		p.WriteByte('(')
+		p.query(*s.query)
+		p.WriteByte(')')
+	} else {
+		p.WriteString([]string{"", "ALL EVENTS OF ", "STATE OF ", "HISTORY OF ", "CHANGES OF "}[s.kind])
+		p.WriteString(quoteName(s.stream))
+	}
 	if s.alias != "" {
 		p.WriteString(" AS " + quoteName(s.alias))
 	}
@@ -362,6 +368,8 @@ func (p *printer) primary(e Expr) {
 		p.WriteString(" FILTER (WHERE ")
 		p.expr(e.args[1], 0)
 		p.WriteByte(')')
+	case overOp:
+		p.over(e)
 	case badOp:
 		p.WriteString("<" + e.name + ">")
 	}

@@ -44,7 +44,7 @@ func (p *plan) pushName(number int) func(slot int) (string, bool) {
 	left := number > 0 && (p.joins[number-1].kind == LeftJoin || p.joins[number-1].kind == AsOfLeftJoin)
 	return func(slot int) (string, bool) {
 		c := p.columns[slot]
-		if c.source != number || c.side != noSide || left {
+		if c.source != number || c.side != noSide || left || p.sources[number].plan != nil {
 			return "", false
 		}
 		if c.own == "" {

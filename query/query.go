@@ -200,11 +200,21 @@ func (q Query) Equal(o Query) bool {
 // unplaced is q without a trace of where its parts stood in the text.
 func (q Query) unplaced() Query {
 	q = q.each(func(e Expr) Expr { return e.everywhere(0) }).made()
-	q.from.at, q.window.at = 0, 0
+	q.window.at = 0
+	q.from = q.from.unplaced()
 	for i := range q.joins {
-		q.joins[i].Source.at = 0
+		q.joins[i].Source = q.joins[i].Source.unplaced()
 	}
 	return q
+}
+
+func (s Source) unplaced() Source {
+	s.at = 0
+	if s.query != nil {
+		q := s.query.unplaced()
+		s.query = &q
+	}
+	return s
 }
 
 // each is a copy of q with f of each of its expressions.
@@ -240,14 +250,16 @@ func (q Query) check() (err error) {
 	return err
 }
 
-// Source is a stream and what is read of it: made by [EventsOf] and its kin.
+// Source is a stream and what is read of it, or a query and what it answers: made by
+// [EventsOf] and its kin.
 type Source struct {
 	kind   sourceKind
 	stream string
+	query  *Query // querySource
 	alias  string
 	moment moment
 	known  known
-	at     int // 1 + where the stream stands in the text
+	at     int // 1 + where the stream or the query stands in the text
 }
 
 type sourceKind uint8
@@ -258,6 +270,7 @@ const (
 	stateSource
 	historySource
 	changesSource
+	querySource
 )
 
 // moment is a moment or a range of event time.
@@ -307,6 +320,13 @@ func HistoryOf(stream string) Source { return Source{kind: historySource, stream
 // FromTo, are not the same.
 func ChangesOf(stream string) Source { return Source{kind: changesSource, stream: stream} }
 
+// RowsOf is the rows that a query answers. Its order, if it has one, is that of a
+// LIMIT: what is asked of its rows comes in none.
+func RowsOf(q Query) Source {
+	q = q.Explain(NotExplained)
+	return Source{kind: querySource, query: &q}
+}
+
 // As gives the source a name for the columns of a query.
 func (s Source) As(name string) Source {
 	s.alias = name
@@ -353,6 +373,10 @@ func (s Source) name() string {
 }
 
 func (s Source) each(f func(Expr) Expr) Source {
+	if s.query != nil {
+		q := s.query.each(f)
+		s.query = &q
+	}
 	s.moment.a, s.moment.b, s.known.at = f(s.moment.a), f(s.moment.b), f(s.known.at)
 	return s
 }

@@ -92,6 +92,9 @@ func randomExpr(r *rand.Rand, depth int) Expr {
 func randomSource(r *rand.Rand) Source {
 	name := pick(r, randomNames...)
 	s := pick(r, EventsOf(name), AllEventsOf(name), StateOf(name), HistoryOf(name), ChangesOf(name))
+	if r.IntN(5) == 0 {
+		s = RowsOf(randomQuery(r))
+	}
 	if r.IntN(2) == 0 {
 		s = s.As(pick(r, randomNames...))
 	}
@@ -106,6 +109,10 @@ func randomQuery(r *rand.Rand) Query {
 	q := FromSource(randomSource(r))
 	for range r.IntN(3) {
 		q = q.Select(e(), e().As(pick(r, randomNames...)), Star(pick(r, randomNames...)), Star(""))
+	}
+	if r.IntN(4) == 0 {
+		place := Call(pick(r, "rank", "row_number", "x"))
+		q = q.Select(place.Over(pick(r, nil, []Expr{e(), e()}), e(), pick[Sortable](r, e().Desc(), e().NullsFirst(), e().Desc().NullsLast())))
 	}
 	for range r.IntN(2) {
 		q = q.Join(Join{pick(r, InnerJoin, LeftJoin, AsOfJoin, AsOfLeftJoin), randomSource(r), e()})

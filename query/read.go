@@ -37,6 +37,8 @@ func (x *executor) read(ctx context.Context, to visit) error {
 	}
 	read := x.newReadWork(x.chosen(&x.steps.filter, x.rest, to))
 	switch first.kind {
+	case querySource:
+		err = x.readDerived(ctx, read)
 	case eventsSource, allEventsSource:
 		err = x.readEvents(ctx, reader, read)
 	case stateSource:

@@ -44,6 +44,9 @@ type executor struct {
 	workers int
 	windows aggregate.Window // nil: none
 
+	inner *executor // of a first source that is a query; nil: it is none
+	outer *executor // that this one is the inner one of
+
 	pushed   index.Predicate // on the first source
 	rest     []*node         // conditions that are left, of rows of the first source
 	behind   []*node         // of rows behind the joins
@@ -84,6 +87,7 @@ func (o *Options) newExecutor(r Reader, p *plan) *executor {
 	}
 	x.columns = slices.Clone(x.columns)
 	x.place()
+	x.inner = o.newInner(r, x)
 	return x
 }
 
@@ -132,7 +136,7 @@ func (x *executor) slotOf(own string) int {
 // is: one of all that is selected, with no aggregates.
 func (p *plan) undistinct() *plan {
 	c := *p
-	if !p.distinct || p.grouped {
+	if !p.distinct || p.grouped || len(p.ranks) > 0 {
 		return &c
 	}
 	c.distinct, c.grouped, c.groups = false, true, p.outputs
@@ -146,15 +150,16 @@ func (p *plan) undistinct() *plan {
 	return &c
 }
 
-// note counts memory that is held, and is how much that is.
+// note counts memory that is held, and is how much that is, of a query around it as
+// well.
 func (x *executor) note(more int64) (now int64) {
 	now = x.held.Add(more)
-	for {
-		peak := x.peak.Load()
-		if now <= peak || x.peak.CompareAndSwap(peak, now) {
-			return now
-		}
+	for peak := x.peak.Load(); now > peak && !x.peak.CompareAndSwap(peak, now); peak = x.peak.Load() {
 	}
+	if x.outer != nil {
+		return x.outer.note(more)
+	}
+	return now
 }
 
 // hold counts memory that is kept until the answer is there.

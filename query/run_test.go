@@ -284,6 +284,11 @@ func (r *asker) query() Query {
 			q = q.Distinct()
 		}
 	}
+	if r.near == 0 && r.IntN(4) == 0 { // not row_number: which of two comes first is not said
+		e := pick(r.Rand, shown...)
+		shown = append(shown, Call(pick(r.Rand, "rank", "dense_rank")).Over(
+			pick(r.Rand, nil, []Expr{pick(r.Rand, shown...)}), pick[Sortable](r.Rand, e, e.Desc(), e.NullsFirst()), pick(r.Rand, shown...)))
+	}
 	for _, e := range shown {
 		items = append(items, e)
 	}
@@ -302,6 +307,49 @@ func (r *asker) query() Query {
 		}
 	}
 	return q
+}
+
+// firstPlaces is a query of the first rows of each part. Of row_number it is not said
+// which of two comes first, unless there is their position.
+func (r *asker) firstPlaces() Query {
+	s := EventsOf(pick(r.Rand, "s", "m", "t"))
+	columns := columnsOf(s, "")
+	order := []Sortable{pick(r.Rand, columns...).Desc()}
+	name := pick(r.Rand, "rank", "dense_rank", "row_number")
+	if name == "row_number" {
+		order = append(order, Col("seq"))
+	}
+	inner := FromSource(s).Where(r.cond(columns, 1)).Select(Col("a"), Col("key"), Col("seq"),
+		Call(name).Over(pick(r.Rand, nil, []Expr{pick(r.Rand, columns...)}), order...).As("place"))
+	place := Col("place")
+	n := r.IntN(8)
+	return FromSource(RowsOf(inner)).Where(pick(r.Rand, place.Le(n), place.Lt(n), place.Eq(n), Lit(n).Ge(place), Lit(n).Gt(place), Lit(n).Eq(place)))
+}
+
+// nested is a query of the rows of another one.
+func (r *asker) nested() Query {
+	if r.IntN(3) == 0 {
+		r.near = 0
+		return r.firstPlaces()
+	}
+	inner := r.query()
+	for inner.limit.op != noOp || r.near > 0 { // without an order it would have many answers
+		inner = r.query()
+	}
+	var columns []Expr
+	for i := range inner.items {
+		inner.items[i].Name = fmt.Sprintf("x%d", i)
+		columns = append(columns, Col(inner.items[i].Name))
+	}
+	q := FromSource(RowsOf(inner).As("d")).Where(r.cond(columns, 2))
+	by := pick(r.Rand, columns...)
+	switch r.IntN(3) {
+	case 0:
+		return q
+	case 1:
+		return q.Select(by, Call("dense_rank").Over([]Expr{by}, pick(r.Rand, columns...)))
+	}
+	return q.GroupBy(by).Select(by, Count(), Call("min", pick(r.Rand, columns...)), CallDistinct("count", pick(r.Rand, columns...)))
 }
 
 // check asks a reader and compares with the rules; it is false if the answer is an
@@ -372,6 +420,9 @@ func TestRun(t *testing.T) {
 				}
 				for range 60 {
 					q := r.query()
+					if r.IntN(4) == 0 {
+						q = r.nested()
+					}
 					ok, wrong := r.check(d, View(e.db.Latest()), q)
 					if asked++; ok {
 						answered++
@@ -417,6 +468,7 @@ func TestRun_Memory(t *testing.T) {
 	for _, text := range []string{
 		"SELECT count(DISTINCT a) FROM s", "SELECT type, top_k(a, 3) FROM s GROUP BY type", "SELECT a FROM s ORDER BY a",
 		"SELECT x.a FROM s x JOIN STATE OF s y ON x.a = y.a",
+		"SELECT a, rank() OVER (ORDER BY a) FROM s",
 	} {
 		q, err := Parse(text)
 		if err != nil {
@@ -429,12 +481,17 @@ func TestRun_Memory(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	q, err := Parse("SELECT a FROM s ORDER BY a DESC LIMIT 3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, err := e.run(&Options{MemoryBytes: 64 << 10}, q); err != nil || len(a.rows) != 3 || a.rows[0][0].Int64() != 19_999 {
-		t.Errorf("the first few take no more than their memory: %v, %v", a, err)
+	for _, text := range []string{
+		"SELECT a FROM s ORDER BY a DESC LIMIT 3",
+		"SELECT a FROM (SELECT a, row_number() OVER (ORDER BY a DESC) AS place FROM s) WHERE place <= 3 ORDER BY place",
+	} {
+		q, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := e.run(&Options{MemoryBytes: 64 << 10}, q); err != nil || len(a.rows) != 3 || a.rows[0][0].Int64() != 19_999 {
+			t.Errorf("the first few take no more than their memory: %s: %v, %v", text, a, err)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // unreserved are the keywords that are names too where a name can stand.
 var unreserved = []string{
 	"ANALYZE", "ASC", "AT", "BY", "CHANGES", "DESC", "ESCAPE", "EVENTS", "FILTER", "FIRST", "FLOAT64", "HISTORY", "HOP",
-	"JSON", "LAST", "NULLS", "SESSION", "STATE", "TIME", "TO",
+	"JSON", "LAST", "NULLS", "OVER", "PARTITION", "SESSION", "STATE", "TIME", "TO",
 }
 
 // Keywords is the keywords in upper case, sorted, for who offers to complete them.

@@ -111,7 +111,7 @@ func (r *Results) Details() string {
 			last = g.workload.Name
 			fmt.Fprintf(&b, "### %s\n\n%s.%s\n\n", last, upperFirst(g.workload.What), limitText(g.workload))
 		}
-		fmt.Fprintf(&b, "%s, %s events:\n\n%s\n%s", g.load, load.Count(g.events), g.table(), g.pointTable())
+		fmt.Fprintf(&b, "%s, %s events:\n\n%s\n%s%s", g.load, load.Count(g.events), g.table(), g.pointTable(), g.queryTable())
 	}
 	return b.String()
 }

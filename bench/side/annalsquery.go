@@ -2,9 +2,11 @@ package side
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/nexmark"
 	"github.com/annalsdb/annals/query"
 )
 
@@ -70,6 +72,15 @@ func (e *Engine) total(where query.Expr) (t load.Total, err error) {
 		t = load.Total{Count: row[0].Int64(), Sum: row[1].Float64(), Max: row[2].Float64()}
 	})
 	return t, err
+}
+
+func (e *Engine) PutNexmark(c nexmark.Config, size int, progress func(n int)) error {
+	return c.Put(context.Background(), e.DB, size, progress)
+}
+
+// AskNexmark asks by the query layer, of the events themselves.
+func (e *Engine) AskNexmark(q *nexmark.Query) (nexmark.Answer, error) {
+	return q.Ask(context.Background(), e.DB, runtime.GOMAXPROCS(0))
 }
 
 func (e *Engine) ask(q query.Query, visit func(query.Row)) error {

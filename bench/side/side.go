@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/bench/nexmark"
 )
 
 // Side is a database that is open. All its methods, and those of the interfaces
@@ -71,6 +72,12 @@ type (
 	// Matching is the total of the events that match.
 	Matching interface {
 		Matching(m load.Match) (load.Total, error)
+	}
+	// Nexmark is the benchmark of that name: its events, put in durable batches of that
+	// size, and the answer to one of its queries.
+	Nexmark interface {
+		PutNexmark(c nexmark.Config, size int, progress func(n int)) error
+		AskNexmark(q *nexmark.Query) (nexmark.Answer, error)
 	}
 	// Replay is all events, in any order: for sides that answer nothing else, so
 	// that it can be seen that what was put is there.

@@ -34,7 +34,8 @@ func (f Figure) IsRate() bool { return strings.HasSuffix(f.Unit, "/s") }
 type Result struct {
 	Figures []Figure `json:"figures,omitempty"`
 	Points  []Point  `json:"points,omitempty"` // of a curve
-	Notes   []string `json:"notes,omitempty"`  // of how it was done
+	Queries []Query  `json:"queries,omitempty"`
+	Notes   []string `json:"notes,omitempty"` // of how it was done
 }
 
 // Point is one of a curve of latency against throughput.
@@ -42,6 +43,14 @@ type Point struct {
 	Writers  int     `json:"writers"`
 	Rate     float64 `json:"rate"` // events/s
 	P50, P99 float64 // ns
+}
+
+// Query is how fast one of the queries of a benchmark is answered, in events/s.
+type Query struct {
+	Name string
+	One  float64 // on one core
+	Both float64 // on one core, if it also had to put the events
+	All  float64 // on all cores that there are
 }
 
 // Start is what there is when a workload begins.
@@ -59,6 +68,7 @@ type Workload struct {
 	Name  string // as a subcommand
 	What  string // in a sentence, for people
 	Load  string // the load that it is meant for
+	Own   string // what its events are called, if they are not of the load but its own
 	Years int    // that the events are spread over; 0: they are a step of the load apart
 	Start Start
 	Grows bool // its cost may depend on the number of events
