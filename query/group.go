@@ -336,17 +336,43 @@ func (d *dictionary) cell(window int64, number uint32) {
 	d.cells[window-d.lowest] = number + 1
 }
 
-// sum adds rows to the aggregates of their groups, nil being group 0.
+// sum adds rows to the aggregates of their groups, nil being group 0. Where all rows
+// are of one group, the statistics of a page may do.
 func (g *grouper) sum(b *batch, sel []uint16, ords []uint32) error {
+	whole := b.told != nil && sel == nil && allSame(ords)
 	for i := range g.sums {
-		if g.sums[i].from != i {
+		s := &g.sums[i]
+		if s.from != i {
 			continue
 		}
-		if err := g.sums[i].add(g.x, b, sel, ords); err != nil {
+		if whole {
+			if done, err := s.addPage(b, ords); err != nil {
+				return err
+			} else if done {
+				continue
+			}
+		}
+		if err := s.add(g.x, b, sel, ords); err != nil {
 			return err
 		}
 	}
+	for slot := range b.pages {
+		if !b.have[slot] {
+			g.x.pages.Add(1)
+		}
+	}
+	clear(b.pages)
 	return nil
+}
+
+// allSame reports whether all of a list are the same.
+func allSame(list []uint32) bool {
+	for _, n := range list {
+		if n != list[0] {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *summing) add(x *executor, b *batch, sel []uint16, ords []uint32) error {
