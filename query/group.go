@@ -581,9 +581,12 @@ func (s *summing) addRows(x *executor, b *batch, c *Column, sel []uint16, ords [
 
 // hold counts the memory of groups, about.
 func (g *grouper) hold() {
-	size := int64(g.groups) * int64(24*len(g.columns))
+	size := int64(0)
 	for i := range g.columns {
-		size += g.columns[i].size()
+		size += g.columns[i].size() + int64(4*cap(g.shown[i]))
+	}
+	for i := range g.pairs {
+		size += g.pairs[i].size()
 	}
 	for i := range g.sums {
 		size += g.sums[i].groups.Size()
