@@ -297,15 +297,22 @@ func (d *dictionary) times(dst []uint32, times []int64) []uint32 {
 // windows appends the numbers of the starts of the windows that times are in, which
 // are even.
 func (d *dictionary) windows(dst []uint32, times []int64, w aggregate.Aligned, even aggregate.Even) []uint32 {
+	var start int64 // of the last window; as long as times stay in it no division is needed
+	number := uint32(nothing)
 	for _, t := range times {
-		i := even.Index(t)
-		if at := uint64(i - d.lowest); at < uint64(len(d.cells)) && d.cells[at] != 0 {
-			dst = append(dst, d.cells[at]-1)
+		if number != nothing && uint64(t-start) < uint64(even.Size) {
+			dst = append(dst, number)
 			continue
 		}
-		n := d.bit(segment.TimeValue, uint64(w.At(t).Start))
-		d.cell(i, n)
-		dst = append(dst, n)
+		i := even.Index(t)
+		start = i*even.Size + even.Offset
+		if at := uint64(i - d.lowest); at < uint64(len(d.cells)) && d.cells[at] != 0 {
+			number = d.cells[at] - 1
+		} else {
+			number = d.bit(segment.TimeValue, uint64(w.At(t).Start))
+			d.cell(i, number)
+		}
+		dst = append(dst, number)
 	}
 	return dst
 }
