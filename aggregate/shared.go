@@ -16,6 +16,19 @@ func ofSums(f Function) bool {
 	return false
 }
 
+// Summed is implemented by the Groups of [Sum] and [Avg].
+type Summed interface {
+	Groups
+	// AddSum takes in n int64s, of which only their sum is known.
+	AddSum(group int, sum int64, n int)
+}
+
+// AddSum implements [Summed].
+func (s *sums) AddSum(group int, sum int64, n int) {
+	s.ints = grow(s.ints, s.n)
+	s.ints[group].merge(intSum{sum: sum, n: int64(n)}, 1)
+}
+
 // ResultOf is what f makes of a group that a function which it [Shares] with took
 // in; of others it is their own result.
 func ResultOf(f Function, g Groups, group int) (segment.Value, error) {

@@ -16,6 +16,11 @@ type batch struct {
 	have []bool
 	load func(slot int, c *Column) error
 
+	// told, if not nil, is what is known of the values of a slot in all rows, which
+	// are all wanted, without decoding them. ok is false if it is not known.
+	told func(slot int) (all []segment.PageStats, ok bool, err error)
+
+	pages   map[int]bool    // slots whose statistics were taken instead of their values
 	row     []Value         // for nodes that work on rows
 	slots   map[*node][]int // that a node names
 	results map[*node]*Column
@@ -29,13 +34,13 @@ const batchRows = 4096
 func newBatch(slots int) *batch {
 	return &batch{
 		cols: make([]Column, slots), have: make([]bool, slots), row: make([]Value, slots),
-		slots: map[*node][]int{}, results: map[*node]*Column{},
+		pages: map[int]bool{}, slots: map[*node][]int{}, results: map[*node]*Column{},
 	}
 }
 
 // begin makes b one of n rows, of which load decodes the columns.
 func (b *batch) begin(n int, sel []uint16, load func(slot int, c *Column) error) {
-	b.n, b.sel, b.load = n, sel, load
+	b.n, b.sel, b.load, b.told = n, sel, load, nil
 	clear(b.have)
 }
 

@@ -85,6 +85,18 @@ func (f *groupFile) close() error {
 	return nil
 }
 
+// closeAfter is close after what was done ended with err: the error of all.
+func (f *groupFile) closeAfter(err error) error {
+	switch failed := f.close(); {
+	case failed == nil:
+		return err
+	case err == nil || err == errEnough:
+		return failed
+	default:
+		return errors.Join(err, failed)
+	}
+}
+
 // write appends a block to a part; several may at the same time.
 func (f *groupFile) write(part int, block []byte) error {
 	b := diskBlockAt{size: len(block), checksum: crc32.Checksum(block, castagnoli)}
@@ -260,7 +272,7 @@ func (r *groupRun) finishPart(ctx context.Context, worker int, f *groupFile, par
 	defer func() {
 		r.note(-g.held)
 		if next != nil {
-			err = errors.Join(err, next.close())
+			err = next.closeAfter(err)
 		}
 	}()
 	var block []byte

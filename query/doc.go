@@ -55,9 +55,10 @@
 // and the sessions of one group. The sizes are reckoned, not measured, and what a
 // worker adds at once, up to 4,096 rows, can be beyond. Putting rows in order, ranks,
 // and what is asked of the rows of an inner query are the work of one worker. Pages
-// that are wanted whole are read too, where their statistics have count and sum. Of
-// states, conditions on keys alone spare reading: fields are tested of each. Of ranks
-// all rows are kept in memory, unless a query around them wants the first places alone.
+// that are wanted whole, all for one group, are not decoded where statistics tell
+// their count, sum of int64s, least and greatest value (grouppage.go). Of states,
+// conditions on keys alone spare reading: fields are tested of each. Of ranks all rows
+// are kept in memory, unless a query around them wants the first places alone.
 //
 // Fields have no schema: each row has values of whatever kinds they were written
 // with, so kinds are checked where values meet, and as early as they are known.

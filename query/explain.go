@@ -160,6 +160,9 @@ func (x *executor) explainGroups(line lines) {
 		what += ": " + strings.Join(of, ", ")
 	}
 	line("%s%s", what, x.took("group"))
+	if took := x.took("merge groups"); took != "" {
+		line("  those of all workers joined, and their results%s", took)
+	}
 	if x.having != nil {
 		line("having: %s", x.groupText(x.having))
 	}
@@ -218,7 +221,7 @@ func (x *executor) explainCost(line lines) {
 		line("rows of sealed files: %d; skipped by statistics %d, by postings %d; certain %d, tested %d",
 			scan.Select.All.Rows, scan.Select.Zones.Rows, scan.Select.Postings.Rows, scan.Select.Sure.Rows, scan.Select.Maybe.Rows)
 		line("blocks: %d; skipped by statistics %d, by postings %d", scan.Select.All.Blocks, scan.Select.Zones.Blocks, scan.Select.Postings.Blocks)
-		line("pages decoded: %d, %d bytes as stored", scan.Read.Pages, scan.Read.Bytes)
+		line("pages decoded: %d, %d bytes as stored; told by statistics: %d", scan.Read.Pages, scan.Read.Bytes, s.Summed)
 	} else {
 		line("rows read: %d", s.Read)
 	}

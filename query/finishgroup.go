@@ -29,6 +29,7 @@ type groupColumn struct {
 func (r *groupRun) finish(ctx context.Context, worker int, g *grouper) error {
 	t := r.steps.begin()
 	rows, err := g.rows()
+	r.steps.merge.in(g.groups)
 	r.steps.merge.end(t)
 	if err != nil {
 		return err

@@ -297,15 +297,22 @@ func (d *dictionary) times(dst []uint32, times []int64) []uint32 {
 // windows appends the numbers of the starts of the windows that times are in, which
 // are even.
 func (d *dictionary) windows(dst []uint32, times []int64, w aggregate.Aligned, even aggregate.Even) []uint32 {
+	var start int64 // of the last window; as long as times stay in it no division is needed
+	number := uint32(nothing)
 	for _, t := range times {
-		i := even.Index(t)
-		if at := uint64(i - d.lowest); at < uint64(len(d.cells)) && d.cells[at] != 0 {
-			dst = append(dst, d.cells[at]-1)
+		if number != nothing && uint64(t-start) < uint64(even.Size) {
+			dst = append(dst, number)
 			continue
 		}
-		n := d.bit(segment.TimeValue, uint64(w.At(t).Start))
-		d.cell(i, n)
-		dst = append(dst, n)
+		i := even.Index(t)
+		start = i*even.Size + even.Offset
+		if at := uint64(i - d.lowest); at < uint64(len(d.cells)) && d.cells[at] != 0 {
+			number = d.cells[at] - 1
+		} else {
+			number = d.bit(segment.TimeValue, uint64(w.At(t).Start))
+			d.cell(i, number)
+		}
+		dst = append(dst, number)
 	}
 	return dst
 }
@@ -336,17 +343,43 @@ func (d *dictionary) cell(window int64, number uint32) {
 	d.cells[window-d.lowest] = number + 1
 }
 
-// sum adds rows to the aggregates of their groups, nil being group 0.
+// sum adds rows to the aggregates of their groups, nil being group 0. Where all rows
+// are of one group, the statistics of a page may do.
 func (g *grouper) sum(b *batch, sel []uint16, ords []uint32) error {
+	whole := b.told != nil && sel == nil && allSame(ords)
 	for i := range g.sums {
-		if g.sums[i].from != i {
+		s := &g.sums[i]
+		if s.from != i {
 			continue
 		}
-		if err := g.sums[i].add(g.x, b, sel, ords); err != nil {
+		if whole {
+			if done, err := s.addPage(b, ords); err != nil {
+				return err
+			} else if done {
+				continue
+			}
+		}
+		if err := s.add(g.x, b, sel, ords); err != nil {
 			return err
 		}
 	}
+	for slot := range b.pages {
+		if !b.have[slot] {
+			g.x.pages.Add(1)
+		}
+	}
+	clear(b.pages)
 	return nil
+}
+
+// allSame reports whether all of a list are the same.
+func allSame(list []uint32) bool {
+	for _, n := range list {
+		if n != list[0] {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *summing) add(x *executor, b *batch, sel []uint16, ords []uint32) error {
@@ -555,9 +588,12 @@ func (s *summing) addRows(x *executor, b *batch, c *Column, sel []uint16, ords [
 
 // hold counts the memory of groups, about.
 func (g *grouper) hold() {
-	size := int64(g.groups) * int64(24*len(g.columns))
+	size := int64(0)
 	for i := range g.columns {
-		size += g.columns[i].size()
+		size += g.columns[i].size() + int64(4*cap(g.shown[i]))
+	}
+	for i := range g.pairs {
+		size += g.pairs[i].size()
 	}
 	for i := range g.sums {
 		size += g.sums[i].groups.Size()

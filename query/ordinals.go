@@ -318,6 +318,11 @@ type pairing struct {
 // pairingMost is how long a table of pairs may be.
 const pairingMost = 1 << 20
 
+// size is about how many bytes it takes.
+func (p *pairing) size() int64 {
+	return int64(4*(cap(p.left)+cap(p.right)+len(p.table)) + 12*len(p.hash.keys))
+}
+
 // pairs replaces each left by the number of its pair with the right; there are so
 // many numbers on either side.
 func (p *pairing) pairs(left, right []uint32, lefts, rights int) {

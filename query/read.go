@@ -192,6 +192,9 @@ func (x *executor) readEvents(ctx context.Context, reader Reader, to *readWork) 
 		r := &readers[worker]
 		r.from = b
 		r.b.begin(b.Rows, b.Selected, r.load)
+		if b.Whole() {
+			r.b.told = r.told
+		}
 		return to.visit(worker, r.b)
 	})
 	return err
@@ -224,6 +227,15 @@ func (r *eventReader) load(slot int, c *Column) error {
 	}
 	c.setParts(parts, r.from.Rows)
 	return nil
+}
+
+// told is what statistics of pages tell of a slot.
+func (r *eventReader) told(slot int) ([]segment.PageStats, bool, error) {
+	at := r.order[slot]
+	if at < 0 || r.x.columns[slot].own == "kind" {
+		return nil, false, nil
+	}
+	return r.from.Stats(at)
 }
 
 func (r *eventReader) loadKeys(c *Column) error {

@@ -60,6 +60,7 @@ type executor struct {
 	peak       atomic.Int64
 	tempDir    string
 	spilled    atomic.Int64 // bytes written to disk
+	pages      atomic.Int64 // whose statistics were enough
 
 	steps steps
 	stats Stats

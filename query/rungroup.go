@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,7 +33,7 @@ func (x *executor) runGroups(ctx context.Context, to visit) (err error) {
 	}
 	defer func() {
 		if r.disk != nil {
-			err = errors.Join(err, r.disk.close())
+			err = r.disk.closeAfter(err)
 		}
 	}()
 	err = x.read(ctx, func(worker int, b *batch) error {

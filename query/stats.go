@@ -25,6 +25,7 @@ type Stats struct {
 	Steps      []Step
 	PeakMemory int64 // bytes held by groups, rows to be put in order and joined states, about
 	Spilled    int64 // bytes of groups that were written to disk
+	Summed     int64 // pages whose values were not decoded, because their statistics told enough
 }
 
 // Step is one step of a plan as it ran.
@@ -79,7 +80,7 @@ func (s *steps) named(visit func(name string, s *step)) {
 func (x *executor) finishStats(elapsed time.Duration) {
 	s := &x.stats
 	s.Elapsed, s.Workers, s.PeakMemory = elapsed, x.workers, x.peak.Load()
-	s.Spilled = x.spilled.Load()
+	s.Spilled, s.Summed = x.spilled.Load(), x.pages.Load()
 	s.Steps, s.Work = nil, 0
 	if k := x.sources[0].kind; k != eventsSource && k != allEventsSource {
 		s.Read = x.steps.read.rows.Load()
