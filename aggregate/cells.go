@@ -16,7 +16,7 @@ import (
 //
 // Of [Session] windows a batch makes cells of single times, which Sessions joins.
 type Cells struct {
-	p    *plan
+	p    *Plan
 	From int64 // windows that begin before it are left out
 	To   int64 // and those that begin at it or later, unless it is math.MaxInt64
 
@@ -25,8 +25,10 @@ type Cells struct {
 	table   numbering // number of the window << 32 | group: cell
 	by      []dictionary
 	pairs   []pairing // of by but the first
+	covers  bool      // a cell may be Whole
 	groups  []string  // their encodings, "" where not asked for
-	sums    []Groups  // of plan.sums
+	sums    []Groups  // of Plan.sums
+	rows    int64     // taken in by Add
 
 	starter func(dst, times []int64)
 	scratch cellScratch
@@ -47,8 +49,8 @@ type Cell struct {
 	group uint32
 }
 
-// plan is what a definition asks of batches.
-type plan struct {
+// Plan is a definition made ready to compute: immutable, safe for concurrent use.
+type Plan struct {
 	def     Definition
 	window  Window
 	columns []string // of a scan, less keys, which are slot keySlot
@@ -69,15 +71,15 @@ type sum struct {
 	shares  int  // how many measures it serves
 }
 
-// newPlan is the plan of a definition, which must be complete.
-func newPlan(d Definition) (*plan, error) {
+// NewPlan is the plan of a definition, which must be complete.
+func NewPlan(d Definition) (*Plan, error) {
 	if err := d.Check(); err != nil {
 		return nil, err
 	}
 	if texts := d.Missing(); len(texts) > 0 {
 		return nil, fmt.Errorf("aggregate %q: %w: %q must be handed over again", d.Name, ErrDefinition, texts)
 	}
-	p := &plan{def: d, window: d.window()}
+	p := &Plan{def: d, window: d.window()}
 	p.fixed.time, p.fixed.seq = p.slot(segment.ColumnTime), p.slot(segment.ColumnSeq)
 	p.fixed.kind, p.fixed.recorded = p.slot(segment.ColumnKind), p.slot(segment.ColumnRecorded)
 	for _, in := range d.By {
@@ -96,8 +98,18 @@ func newPlan(d Definition) (*plan, error) {
 	return p, nil
 }
 
+// Definition is what the plan is of.
+func (p *Plan) Definition() Definition { return p.def }
+
+// Columns are those that batches for [Cells.Add] have.
+func (p *Plan) Columns() []string { return p.columns }
+
+// ByGroup reports whether cells are kept by group, and then by window: where those
+// of a group need each other.
+func (p *Plan) ByGroup() bool { return p.byGroup }
+
 // sum is the number of the sum that has m.
-func (p *plan) sum(m Measure) int {
+func (p *Plan) sum(m Measure) int {
 	for i, s := range p.sums {
 		same := s.Function.String() == m.Function.String() || Shares(s.Function, m.Function)
 		if same && s.Of.String() == m.Of.String() {
@@ -121,7 +133,7 @@ func (p *plan) sum(m Measure) int {
 	return len(p.sums) - 1
 }
 
-func (p *plan) want(in Input) {
+func (p *Plan) want(in Input) {
 	switch {
 	case in.Of != nil:
 		for _, name := range in.Of.Columns() {
@@ -136,7 +148,7 @@ func (p *plan) want(in Input) {
 const keySlot = -1
 
 // slot is the number of a column in a scan, put there if it is not.
-func (p *plan) slot(name string) int {
+func (p *Plan) slot(name string) int {
 	if name == segment.ColumnKey {
 		return keySlot
 	}
@@ -149,8 +161,8 @@ func (p *plan) slot(name string) int {
 	return len(p.columns) - 1
 }
 
-// newCells are no cells of the plan.
-func (p *plan) newCells() *Cells {
+// Cells are no cells of the plan.
+func (p *Plan) Cells() *Cells {
 	c := &Cells{p: p, From: math.MinInt64, To: math.MaxInt64}
 	c.by = make([]dictionary, len(p.def.By))
 	c.pairs = make([]pairing, max(len(c.by)-1, 0))
@@ -171,7 +183,7 @@ func (c *Cells) At(i int) *Cell { return &c.list[i] }
 
 // windowID tells the windows of a definition apart: hopping ones that are cut off
 // at the beginning of time by their ends, others by their starts.
-func (p *plan) windowID(w Span) uint64 {
+func (p *Plan) windowID(w Span) uint64 {
 	if _, hops := p.window.(Hopping); hops {
 		return uint64(w.End)
 	}
@@ -188,32 +200,11 @@ func (c *Cells) find(w Span, group uint32) uint32 {
 	return i
 }
 
-// known is the number of the cell of a window and group, if there is one.
-func (c *Cells) known(w Span, group uint32) (uint32, bool) {
-	window, ok := c.windows.known(c.p.windowID(w))
-	if !ok {
-		return 0, false
-	}
-	return c.table.known(uint64(window)<<32 | uint64(group))
-}
-
 // grow makes room for the cells in all sums.
 func (c *Cells) grow() {
 	for _, g := range c.sums {
 		g.Grow(len(c.list))
 	}
-}
-
-// renew is the number of an empty cell in the place of cell i, which is gone.
-func (c *Cells) renew(i int) int {
-	old := &c.list[i]
-	old.Gone = true
-	fresh := Cell{Window: old.Window, group: old.group}
-	window, _ := c.windows.known(c.p.windowID(old.Window))
-	c.table.slot(uint64(window)<<32 | uint64(old.group)).at = uint32(len(c.list)) + 1
-	c.list = append(c.list, fresh)
-	c.grow()
-	return len(c.list) - 1
 }
 
 // Group is what cell i is of.
@@ -284,7 +275,7 @@ func (c *Cells) AppendKey(dst []byte, i int) []byte {
 	return append(c.p.appendWindow(dst, cell.Window), c.groupText(cell.group)...)
 }
 
-func (p *plan) appendWindow(dst []byte, w Span) []byte {
+func (p *Plan) appendWindow(dst []byte, w Span) []byte {
 	dst = appendTime(dst, w.Start)
 	if _, hops := p.window.(Hopping); hops {
 		dst = appendTime(dst, w.End)
@@ -321,22 +312,22 @@ func (c *Cells) AppendCell(dst []byte, i int) ([]byte, error) {
 // the cell that has it. The error is [ErrOrder] where events over time lie among
 // each other, and then the cell is Stale: it has to be computed anew.
 func (c *Cells) MergeCell(key, value []byte) (int, error) {
-	w, group, ok := c.readKey(key)
-	d := segment.NewDecoder(string(value))
-	if _, sessions := c.p.window.(Session); sessions {
-		w.End = int64(uint64(w.Start) + d.Uvarint())
-	}
-	if !ok {
-		return 0, fmt.Errorf("aggregate %q: key %x: %w", c.p.def.Name, key, ErrEncoding)
+	w, group, err := c.readKey(key)
+	if err != nil {
+		return 0, err
 	}
 	i := int(c.find(w, group))
 	c.grow()
-	return i, c.mergeValue(i, &d)
+	return i, c.mergeInto(i, w, value)
 }
 
-// mergeValue takes in the rest of an encoded cell.
-func (c *Cells) mergeValue(i int, d *segment.Decoder) error {
+// mergeInto takes an encoded cell, of a window that begins with w, into cell i.
+func (c *Cells) mergeInto(i int, w Span, value []byte) error {
+	d := segment.NewDecoder(string(value))
 	cell := &c.list[i]
+	if _, sessions := c.p.window.(Session); sessions {
+		cell.Window.End = max(cell.Window.End, int64(uint64(w.Start)+d.Uvarint()))
+	}
 	cell.Rows += int64(d.Uvarint())
 	cell.Late += int64(d.Uvarint())
 	cell.Unfit += int64(d.Uvarint())
@@ -357,25 +348,10 @@ func (c *Cells) mergeValue(i int, d *segment.Decoder) error {
 }
 
 // readKey reads a key; of a session the window's end is not in it.
-func (c *Cells) readKey(key []byte) (w Span, group uint32, ok bool) {
-	n := 8
-	_, hops := c.p.window.(Hopping)
-	if hops {
-		n = 16
-	}
-	if len(key) < n {
-		return w, 0, false
-	}
-	window, text := key[:n], key[n:]
-	if c.p.byGroup {
-		text, window = key[:len(key)-n], key[len(key)-n:]
-	}
-	w.Start = readTime(window)
-	switch a := c.p.window.(type) {
-	case Hopping:
-		w.End = readTime(window[8:])
-	case Aligned:
-		w = a.At(w.Start)
+func (c *Cells) readKey(key []byte) (w Span, group uint32, err error) {
+	w, text, err := c.p.ReadKey(key)
+	if err != nil {
+		return w, 0, err
 	}
 	d := segment.NewDecoder(string(text))
 	values := c.scratch.values[:0]
@@ -384,9 +360,39 @@ func (c *Cells) readKey(key []byte) (w Span, group uint32, ok bool) {
 	}
 	c.scratch.values = values
 	if d.Bad() || d.Rest() != "" {
-		return w, 0, false
+		return w, 0, c.p.badKey(key)
 	}
-	return w, c.groupOf(values), true
+	return w, c.groupOf(values), nil
+}
+
+// ReadKey is the window that a key of a cell names, of a session without its end,
+// and the encoding of the group.
+func (p *Plan) ReadKey(key []byte) (w Span, group []byte, err error) {
+	n := 8
+	_, hops := p.window.(Hopping)
+	if hops {
+		n = 16
+	}
+	if len(key) < n {
+		return w, nil, p.badKey(key)
+	}
+	window, group := key[:n], key[n:]
+	if p.byGroup {
+		group, window = key[:len(key)-n], key[len(key)-n:]
+	}
+	w.Start = readTime(window)
+	w.End = w.Start
+	switch a := p.window.(type) {
+	case Hopping:
+		w.End = readTime(window[8:])
+	case Aligned:
+		w = a.At(w.Start)
+	}
+	return w, group, nil
+}
+
+func (p *Plan) badKey(key []byte) error {
+	return fmt.Errorf("aggregate %q: key %x: %w", p.def.Name, key, ErrEncoding)
 }
 
 func readTime(b []byte) int64 { return int64(binary.BigEndian.Uint64(b) ^ 1<<63) }

@@ -21,7 +21,6 @@ type cellScratch struct {
 	vector  Vector
 	encoded []byte
 	values  []segment.Value
-	columns [][]segment.FieldColumn
 	keys    segment.FieldColumn
 }
 
@@ -32,7 +31,7 @@ type placed struct {
 	cells []uint32
 }
 
-// Add takes in the selected rows of a batch that has the columns of the plan.
+// Add takes in the selected rows of a batch that has the columns of the Plan.
 // Retractions among them are passed over.
 func (c *Cells) Add(b *segment.Batch) error {
 	_, err := c.add(b, nil)
@@ -64,6 +63,7 @@ func (c *Cells) add(b *segment.Batch, note func(placed) error) (n int, err error
 			continue
 		}
 		n += len(at.cells)
+		c.rows += int64(len(at.cells))
 		for k := range c.sums {
 			if err := c.addTo(k, b, at, part.beat); err != nil {
 				return n, err

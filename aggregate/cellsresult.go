@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -44,7 +43,7 @@ func (s Status) String() string {
 }
 
 // statusOf is the status of a window when events are complete before that time.
-func (p *plan) statusOf(w Span, late, complete int64) Status {
+func (p *Plan) statusOf(w Span, late, complete int64) Status {
 	end := Span{w.Start, add(w.End, int64(p.def.Grace))}
 	closed := end.End <= complete
 	if s, ok := p.window.(Session); ok {
@@ -81,18 +80,23 @@ func (c *Cells) sorted() (order []int, groups map[uint32][]segment.Value) {
 		if a.group != b.group {
 			return compareGroups(groups[a.group], groups[b.group])
 		}
-		return compareSpans(a.Window, b.Window)
+		return a.Window.Compare(b.Window)
 	})
 	return order, groups
 }
 
-func compareSpans(a, b Span) int {
-	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
+// Equal reports whether both are the same, to the bit; nil is the same as nil alone.
+func (r *Result) Equal(o *Result) bool {
+	if r == nil || o == nil {
+		return r == o
+	}
+	return r.Window == o.Window && r.Rows == o.Rows && r.Late == o.Late && r.Unfit == o.Unfit && r.Status == o.Status &&
+		slices.Equal(r.Group, o.Group) && slices.Equal(r.Values, o.Values) && (r.Err == nil) == (o.Err == nil)
 }
 
 // Sessions are the cells of single times joined into sessions.
 func (c *Cells) Sessions() (*Cells, error) {
-	all := c.p.newCells()
+	all := c.p.Cells()
 	order, groups := c.sorted()
 	to := make([]uint32, len(c.list))
 	last := -1
@@ -155,7 +159,7 @@ func (c *Cells) Results(from, to, complete int64) ([]Result, error) {
 		}
 		all = append(all, r)
 	}
-	slices.SortStableFunc(all, func(a, b Result) int { return compareSpans(a.Window, b.Window) })
+	slices.SortStableFunc(all, func(a, b Result) int { return a.Window.Compare(b.Window) })
 	return all, nil
 }
 

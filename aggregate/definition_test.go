@@ -49,7 +49,7 @@ func TestDefinition_ReadsWhatItWrites(t *testing.T) {
 	if missing := got.Missing(); len(missing) != 1 || missing[0] != longest.Name {
 		t.Errorf("missing are %q", missing)
 	}
-	if _, err := newPlan(got); !errors.Is(err, ErrDefinition) || !strings.Contains(err.Error(), longest.Name) {
+	if _, err := NewPlan(got); !errors.Is(err, ErrDefinition) || !strings.Contains(err.Error(), longest.Name) {
 		t.Errorf("it runs without its own function: %v", err)
 	}
 	for i := range b {

@@ -34,7 +34,7 @@ type Source interface {
 // and where functions over time need the value that stood before, all events are
 // read.
 func Run(ctx context.Context, src Source, d Definition, from Span) ([]Result, error) {
-	p, err := newPlan(d)
+	p, err := NewPlan(d)
 	if err != nil {
 		return nil, err
 	}
@@ -45,21 +45,21 @@ func Run(ctx context.Context, src Source, d Definition, from Span) ([]Result, er
 	if p.byGroup {
 		reach = Span{math.MinInt64, math.MaxInt64}
 	}
-	c, err := p.gather(ctx, src, reach, nil)
+	c, err := p.Gather(ctx, src, reach, nil)
 	if err != nil {
 		return nil, err
 	}
 	return c.Results(from.Start, from.End, math.MaxInt64)
 }
 
-// gather is the cells of windows that begin in reach, from the events of a source
-// of which also is true, if it is not nil.
-func (p *plan) gather(ctx context.Context, src Source, reach Span, also index.Predicate) (*Cells, error) {
+// Gather is the cells of windows that begin in reach, from the events of a source
+// of which also is true, if it is not nil. See [Run] for what is read.
+func (p *Plan) Gather(ctx context.Context, src Source, reach Span, also index.Predicate) (*Cells, error) {
 	q := Scan{Stream: p.def.Stream, Columns: p.columns, Workers: runtime.GOMAXPROCS(0)}
 	q.Where = p.where(p.times(reach), also)
 	workers := make([]*Cells, q.Workers)
 	for i := range workers {
-		workers[i] = p.newCells()
+		workers[i] = p.Cells()
 		workers[i].From, workers[i].To = reach.Start, reach.End
 	}
 	err := src.ScanColumns(ctx, q, func(worker int, b *segment.Batch) error { return workers[worker].Add(b) })
@@ -82,7 +82,7 @@ func (p *plan) gather(ctx context.Context, src Source, reach Span, also index.Pr
 }
 
 // times is where the events of windows lie that begin in reach.
-func (p *plan) times(reach Span) Span {
+func (p *Plan) times(reach Span) Span {
 	switch w := p.window.(type) {
 	case Hopping:
 		return Span{reach.Start, add(reach.End, int64(w.Size)-1)}
@@ -98,7 +98,7 @@ func (p *plan) times(reach Span) Span {
 }
 
 // where is the predicate of a scan: the events that count, at those times.
-func (p *plan) where(times Span, also index.Predicate) index.Predicate {
+func (p *Plan) where(times Span, also index.Predicate) index.Predicate {
 	kinds := index.In{Column: segment.ColumnKind, Values: []index.Literal{
 		index.Int64Of(int64(segment.Change)), index.Int64Of(int64(segment.Delete))}}
 	if p.ordered {

@@ -392,7 +392,7 @@ func TestRun_IsThePlainAccount(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000})
 	c := newCrowd(r)
-	for round := range 3 {
+	for round := range 2 {
 		c.append(t, db, 200)
 		v := db.Latest()
 		if round == 1 {

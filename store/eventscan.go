@@ -45,6 +45,9 @@ type EventScan struct {
 	// Columns are those that batches have, likewise by name.
 	Columns []string
 
+	// From is the first position wanted; 0 for all. Retractions before it count.
+	From uint64
+
 	// Retracted is that events count which are retracted. Retractions, deletes and
 	// heartbeats are events like others; their kind tells them.
 	Retracted bool
@@ -238,19 +241,30 @@ func (e *eventScan) open() {
 			continue
 		}
 		e.stats.Logs++
-		cuts := log.Cuts(log.end.Load(), logStretch)
+		cuts, from := log.Cuts(log.end.Load(), logStretch), log.Seek(e.from())
 		for i, to := range cuts[1:] {
-			e.sources = append(e.sources, &scanSource{log: log, from: cuts[i], to: to, last: e.view.seq})
+			if to > from {
+				e.sources = append(e.sources, &scanSource{log: log, from: max(cuts[i], from), to: to, last: e.view.seq})
+			}
 		}
 	}
 	for _, file := range e.files.sealed {
 		in := e.s.in(file)
-		if in == nil || file.Info().First > e.view.seq || in.MinTime > e.view.time && in.Retractions == 0 {
+		if in == nil || file.Info().First > e.view.seq || file.Info().Last < e.from() || in.MinTime > e.view.time && in.Retractions == 0 {
 			continue
 		}
 		e.sources = append(e.sources, &scanSource{sealed: file})
 		e.stats.Files++
 	}
+}
+
+// from is the first position that is looked at: retractions count wherever they are,
+// if they are to be left out.
+func (e *eventScan) from() uint64 {
+	if e.q.Retracted {
+		return e.q.From
+	}
+	return 0
 }
 
 // prepare finds out which rows of a source may be wanted.
@@ -271,6 +285,9 @@ func (e *eventScan) prepare(ctx context.Context, c *scanSource) error {
 			p.Hi = index.Bound{Value: index.StringOf(r.To), Open: true}
 		}
 		where = append(where, p)
+	}
+	if from := e.q.From; from > c.sealed.Info().First {
+		where = append(where, index.Range{Column: segment.ColumnSeq, Lo: index.Bound{Value: index.Int64Of(int64(from))}})
 	}
 	if e.q.Where != nil {
 		where = append(where, e.q.Where)
@@ -356,7 +373,7 @@ func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) erro
 	if row.Kind == Retraction && !e.q.Retracted {
 		c.retractions = append(c.retractions, scanRetraction{row.seq, row.Ref, strings.Clone(row.Key)})
 	}
-	if t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
+	if row.seq < e.q.From || t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
 		return nil
 	}
 	r := &c.row
