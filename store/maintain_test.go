@@ -1,14 +1,18 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/segment"
@@ -468,6 +472,87 @@ func TestMaintain_Keep(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 	}
 	asBatch(t, db, []aggregate.Definition{d})
+}
+
+// TestVerify_FindsAWrongResult: one that is not what the events say, though its
+// checksum is right.
+func TestVerify_FindsAWrongResult(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, nil)
+	sold(t, db, time.Second, 2*time.Second, time.Minute)
+	d := counting("sales")
+	if _, err := db.Maintain(bg, d); err != nil {
+		t.Fatal(err)
+	}
+	waitBuilt(t, db)
+	report, err := db.Verify(bg, nil)
+	if err != nil || report.Results != 2 {
+		t.Fatal(report, err)
+	}
+	bucket := []byte(aggregateBucket + d.Fingerprint())
+	err = db.states.update(func(tx *bolt.Tx) error {
+		b := tx.Bucket(bucket)
+		c := b.Cursor()
+		c.First() // the basis
+		_, value := c.Next()
+		body := slices.Clone(value[:len(value)-4])
+		key, _ := c.Next()
+		key = slices.Clone(key)
+		return b.Put(key, sealCell(body, 0, key))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Verify(bg, nil); err == nil || !strings.Contains(err.Error(), `aggregate "sales"`) || !strings.Contains(err.Error(), "the events say") {
+		t.Errorf("a wrong result: %v", err)
+	}
+}
+
+// TestAggregate_WhileAppending: reads, watches and the background are at work at once
+// with appends.
+func TestAggregate_WhileAppending(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 4))
+	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000, CheckpointEvery: 2 * time.Millisecond, Sync: SyncNever})
+	c := newCrowd(r)
+	c.append(t, db, 100)
+	all, defs := everyDefinition(t), []aggregate.Definition{}
+	for _, i := range r.Perm(len(all))[:4] {
+		defs = append(defs, all[i])
+	}
+	ctx, cancel := context.WithCancel(bg)
+	var others sync.WaitGroup
+	for _, d := range defs {
+		a, err := db.Maintain(bg, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := a.Read(bg, AggregateQuery{}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		others.Go(func() {
+			for _, err := range a.Watch(ctx) {
+				if err != nil && !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	c.next = db.Latest().Seq() + 1
+	for range 20 {
+		c.append(t, db, 20)
+		asBatch(t, db, defs[:1])
+	}
+	cancel()
+	others.Wait()
+	waitBuilt(t, db)
+	asBatch(t, db, defs)
 }
 
 // waitBuilt waits until all aggregates are built.
