@@ -53,6 +53,17 @@ type EventScan struct {
 	Retracted bool
 
 	Workers int // 0: as many as there are processors
+
+	// behind, if not nil, is where a scan before ended, from which this one goes on
+	// if From is the position after it; it is moved to where this one ends.
+	behind *logPlace
+}
+
+// logPlace is where in a log file the frame behind a position begins.
+type logPlace struct {
+	log    *logFile
+	seq    uint64
+	offset int64
 }
 
 // ScanStats says what a scan read and what it could pass over.
@@ -135,6 +146,7 @@ type scanSource struct {
 	log         *logFile
 	from, to    int64  // of the log: offsets of the frames that are read
 	last        uint64 // of the log, the last position wanted
+	behind      logPlace
 	rows        segment.LoadedRows
 	test        *segment.RowTest
 	row         segment.SealedRow // the one that is being loaded
@@ -171,6 +183,11 @@ func (e *eventScan) run(ctx context.Context) error {
 	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(ctx, e.sources[i]) })
 	if err != nil {
 		return err
+	}
+	for _, c := range e.sources {
+		if e.q.behind != nil && c.behind.seq == e.view.seq {
+			*e.q.behind = c.behind
+		}
 	}
 	if !e.q.Retracted {
 		if err := e.retract(); err != nil {
@@ -242,6 +259,9 @@ func (e *eventScan) open() {
 		}
 		e.stats.Logs++
 		cuts, from := log.Cuts(log.end.Load(), logStretch), log.Seek(e.from())
+		if p := e.q.behind; p != nil && p.log == log && p.seq+1 == e.q.From {
+			from = p.offset
+		}
 		for i, to := range cuts[1:] {
 			if to > from {
 				e.sources = append(e.sources, &scanSource{log: log, from: max(cuts[i], from), to: to, last: e.view.seq})
@@ -364,6 +384,7 @@ func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 				return fmt.Errorf("read event %d: %w", row.seq, err)
 			}
 		}
+		c.behind = logPlace{c.log, frame.Last(), r.Offset()}
 	}
 }
 

@@ -79,3 +79,49 @@ func BenchmarkMaintain_Ingest(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMaintain_Late is an event, years late, that is appended and then read back in
+// its window, of 10 years by the hour that are kept. Appends are not synced.
+//
+//	go test ./store -run ^$ -bench Maintain_Late
+func BenchmarkMaintain_Late(b *testing.B) {
+	db, err := Open(b.TempDir(), &Options{Sync: SyncNever, CheckpointEvery: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	const hours = 10 * 8766
+	begin := time.Date(2016, 1, 1, 0, 0, 0, 0, time.UTC)
+	event := func(hour int) Event {
+		return Event{Stream: "trades", Key: fmt.Sprint("k", hour%100), Type: "limit", Time: begin.Add(time.Duration(hour) * time.Hour),
+			Fields: Fields{Float64("price", float64(hour))}}
+	}
+	var events []Event
+	for hour := range hours {
+		events = append(events, event(hour))
+	}
+	if _, err := db.Append(bg, Batch{Events: events}); err != nil {
+		b.Fatal(err)
+	}
+	d := tradeDefinition()
+	d.Window = aggregate.Tumbling{Size: time.Hour}
+	a, err := db.Maintain(bg, d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for !a.Progress().Built {
+		time.Sleep(time.Millisecond)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	b.ResetTimer()
+	for range b.N {
+		e := event(hours/2 + r.IntN(1000))
+		if _, err := db.Append(bg, Batch{Events: []Event{e}}); err != nil {
+			b.Fatal(err)
+		}
+		answer, err := a.Read(bg, AggregateQuery{From: e.Time, To: e.Time.Add(time.Hour)})
+		if err != nil || len(answer.Results) != 1 {
+			b.Fatal(err, len(answer.Results))
+		}
+	}
+}

@@ -28,7 +28,8 @@ type kept struct {
 	sessions, frozenSessions sessionIndex
 	mark                     aggregate.Watermark
 	arrivals                 aggregate.Arrivals
-	epoch                    int // moves when the layers are given up
+	epoch                    int      // moves when the layers are given up
+	behind                   logPlace // of position, in the log file that was read last
 	dropped                  bool
 	changed                  time.Time // when position first moved on from that of base; zero: not yet
 	stretch                  int64     // of event time that was built last
@@ -150,7 +151,7 @@ func (k *kept) follow(to uint64) (retractions []retractionAt, err error) {
 	if k.db.streams.Load().byName[k.def.Stream] == nil {
 		return nil, nil
 	}
-	q := EventScan{Stream: k.def.Stream, Where: k.plan.Where(), Columns: k.plan.Columns(), From: k.position + 1, Retracted: true, Workers: 1}
+	q := EventScan{Stream: k.def.Stream, Where: k.plan.Where(), Columns: k.plan.Columns(), From: k.position + 1, Retracted: true, Workers: 1, behind: &k.behind}
 	into := k.live
 	_, sessions := k.plan.Sessions()
 	if sessions {

@@ -128,12 +128,12 @@ func (k *kept) putSession(all []session) error {
 	}
 	group := string(groupIn(all[0].key))
 	list := k.sessions[group]
-	k.sessions[group] = slices.Insert(list, k.behind(k.live, list, k.live.At(i).Window.Start), i)
+	k.sessions[group] = slices.Insert(list, upTo(k.live, list, k.live.At(i).Window.Start), i)
 	return nil
 }
 
-// behind is how many sessions of a list begin at t or earlier.
-func (k *kept) behind(c *aggregate.Cells, list []int, t int64) int {
+// upTo is how many sessions of a list begin at t or earlier.
+func upTo(c *aggregate.Cells, list []int, t int64) int {
 	n, _ := slices.BinarySearchFunc(list, t, func(i int, t int64) int {
 		if c.At(i).Window.Start <= t {
 			return -1
@@ -151,7 +151,7 @@ func (k *kept) touching(b *bolt.Bucket, group []byte, w aggregate.Span) (all []s
 	}{{k.live, k.sessions}, {k.frozen, k.frozenSessions}} {
 		list := layer.index[string(group)]
 		for n := len(list) - 1; n >= 0; n-- {
-			n = min(n, k.behind(layer.cells, list, w.End)-1)
+			n = min(n, upTo(layer.cells, list, w.End)-1)
 			if n < 0 || layer.cells.At(list[n]).Window.End < w.Start {
 				break
 			}
