@@ -41,8 +41,8 @@ func asBatch(t *testing.T, db *DB, defs []aggregate.Definition) {
 }
 
 // TestMaintain_IsTheBatch: at random moments of a random run, what is kept is what the
-// bounded run gives, with late events, retractions, checkpoints, sealing and opening
-// again in between.
+// bounded run gives, with late events, retractions, checkpoints, sealing, opening
+// again and crashes in between.
 func TestMaintain_IsTheBatch(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -67,11 +67,14 @@ func TestMaintain_IsTheBatch(t *testing.T) {
 	maintain(defs)
 	for round := range 8 {
 		c.append(t, db, r.IntN(120))
-		switch r.IntN(4) {
+		switch r.IntN(5) {
 		case 0:
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
+			db = open(t, dir, o)
+		case 4:
+			stop(db) // as a crash does
 			db = open(t, dir, o)
 		case 1:
 			time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond)

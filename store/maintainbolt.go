@@ -73,15 +73,18 @@ func (s *states) noteAggregate(name string, err error) {
 	s.damage.CompareAndSwap(nil, &err)
 }
 
-// basis is that of a bucket; of one that is not there it is at a position. It is
-// false while bbolt cannot be asked.
-func (s *states) basis(bucket []byte, position uint64) (b *basis, ok bool) {
+// basis is that of a bucket; of one that is not there it is at the newest position.
+// It is false while bbolt cannot be asked.
+func (s *states) basis(bucket []byte, newest uint64) (b *basis, ok bool) {
 	err := s.view(func(tx *bolt.Tx) (err error) {
 		b, err = basisIn(tx.Bucket(bucket))
+		if err == nil && !b.none && b.position > newest {
+			err = fmt.Errorf("basis at position %d of %d: %w", b.position, newest, errRecord)
+		}
 		return err
 	})
 	if b != nil && b.none {
-		b.position = position
+		b.position = newest
 	}
 	return b, err == nil
 }
@@ -119,8 +122,7 @@ func (at *basis) same(o *basis) bool {
 type cellPut struct{ key, value []byte }
 
 // putCells writes cells, in the order of their keys, on top of a bucket that is at
-// from, and makes it be at to. Cells of windows before to.from in keys that begin
-// with the window go.
+// from, and makes it be at to.
 func (s *states) putCells(bucket []byte, from, to *basis, puts []cellPut) error {
 	return s.update(func(tx *bolt.Tx) error {
 		have, err := basisIn(tx.Bucket(bucket))
