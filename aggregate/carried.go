@@ -223,6 +223,20 @@ func (c *carried) pass(o *carried) {
 
 func (c *carried) ends() (first, last Row) { return c.first, c.last }
 
+// next: after rows that are heartbeats alone it is the value before them that
+// stands, shown alive by the last of them.
+func (c *carried) next(before, after *Row) (nextBefore, nextAfter *Row) {
+	switch {
+	case !c.rows:
+		return before, after
+	case c.started:
+		return &Row{Time: c.last.Time, Seq: c.last.Seq, Value: c.value}, after
+	case before == nil:
+		return nil, after
+	}
+	return &Row{Time: c.last.Time, Seq: c.last.Seq, Value: before.Value}, after
+}
+
 // fresh is an empty run like c.
 func (c *carried) fresh() *carried {
 	z := &carried{f: c.f, beats: c.beats}

@@ -130,6 +130,13 @@ func (c *counter) join(other run) {
 
 func (c *counter) ends() (first, last Row) { return c.from, c.to }
 
+func (c *counter) next(before, after *Row) (nextBefore, nextAfter *Row) {
+	if !c.values {
+		return before, after
+	}
+	return &c.last, &c.first
+}
+
 func (c *counter) clone() run {
 	z := *c
 	if c.lost != nil {

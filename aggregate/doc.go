@@ -1,6 +1,7 @@
 // Package aggregate is the algebra of aggregates: functions as partial results
 // that merge, windows of time, and the watermark that says when a window is
-// complete. It opens no files and reads no clock; what it works on are columns.
+// complete; and the definitions that put them together, with their run over a
+// bounded range. It opens no files and reads no clock; what it works on are columns.
 //
 // # Functions
 //
@@ -141,4 +142,29 @@
 // [Counted] windows depend on other events. Windows are closed at their start, open
 // at their end, right before 1970, and cut off at the ends of what an int64 of ns
 // holds. A [Watermark] says up to where no more events are expected.
+//
+// # Definitions
+//
+// A [Definition] says which events of a stream make which values, by groups and
+// windows. [Run] computes it from what a [Source] gives, package store keeps it from
+// the log; both put the same batches into the same [Cells], so that they agree to the
+// last bit. A [Plan] is a definition made ready for that: the columns that it needs,
+// and which measures share what they add up.
+//
+// Rows find their cells by numbers: each input that is grouped by has a dictionary,
+// tables number the pairs, and the window's number and the group's find the cell.
+// What is added after that are columns with the numbers of their cells. Values of
+// kinds that a function does not take are left out, as nulls are, and counted: one
+// event of another shape must not end a total that is kept for ever.
+//
+// [Session] windows are made of cells of single times, joined when all are there.
+// [Sliding] and [Counted] windows have no definition: a late event moves all behind
+// it on, and with it as many results as there are events.
+//
+// Designs considered. Functions over time could begin each window anew, as if nothing
+// stood before; their averages would then depend on where windows are cut. They are
+// settled with the windows next to theirs, so that the integrals of the hours of a
+// day add up to the day's. Groups could be found by hashing their values, one map for
+// all: it costs a copy of each row's values, where dictionaries are asked once for
+// each text of a page.
 package aggregate

@@ -93,6 +93,13 @@ func (l *linear) join(other run) {
 
 func (l *linear) ends() (first, last Row) { return l.from, l.to }
 
+func (l *linear) next(before, after *Row) (nextBefore, nextAfter *Row) {
+	if !l.values {
+		return before, after
+	}
+	return &l.last, &l.first
+}
+
 func (l *linear) clone() run {
 	z := *l
 	if l.area != nil {

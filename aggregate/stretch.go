@@ -30,6 +30,10 @@ type Edges struct {
 type Spanned interface {
 	Groups
 	ResultIn(group int, e Edges) (segment.Value, error)
+	// Next is what the group is to its neighbours: given its own Before and After,
+	// those of a window that begins where the group's ends, and of one that ends
+	// where it begins.
+	Next(group int, before, after *Row) (nextBefore, nextAfter *Row, err error)
 }
 
 // ResultIn is the function's value over a window; the function must be of class
@@ -50,6 +54,9 @@ type run interface {
 	join(o run)
 	// ends are the first and the last row, or places of rows.
 	ends() (first, last Row)
+	// next is the value that stands behind the run and the one that it begins
+	// with, given those before and behind it.
+	next(before, after *Row) (nextBefore, nextAfter *Row)
 	clone() run
 	append(dst []byte) []byte
 	// result is the value over the window, or from first row to last if e is
@@ -234,6 +241,16 @@ func (s *stretches) ResultIn(group int, e Edges) (segment.Value, error) {
 		return s.f.newRun().result(&e)
 	}
 	return g.run.result(&e)
+}
+
+// Next implements [Spanned].
+func (s *stretches) Next(group int, before, after *Row) (nextBefore, nextAfter *Row, err error) {
+	g := &s.groups[group]
+	if err := s.settle(g); err != nil || g.run == nil {
+		return before, after, err
+	}
+	nextBefore, nextAfter = g.run.next(before, after)
+	return nextBefore, nextAfter, nil
 }
 
 // check reports edges that do not enclose the rows of r.

@@ -42,6 +42,12 @@ type source struct {
 // Observe takes in that a source sent an event of time t, at now by the clock of
 // ingest.
 func (w *Watermark) Observe(name string, t, now int64) {
+	w.observe(name, t, now)
+	w.Tick(now)
+}
+
+// observe is Observe before the clock ticks.
+func (w *Watermark) observe(name string, t, now int64) {
 	s, known := w.sources[name]
 	if !known {
 		if w.sources == nil {
@@ -56,7 +62,6 @@ func (w *Watermark) Observe(name string, t, now int64) {
 	}
 	s.mark = max(s.mark, add(min(s.most, add(now, int64(w.Skew))), -int64(bound)))
 	w.sources[name] = s
-	w.Tick(now)
 }
 
 // Tick takes in that it is now by the clock of ingest, without an event.

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +17,11 @@ type Span struct{ Start, End int64 }
 // in the window that is cut off there.
 func (s Span) Has(t int64) bool {
 	return s.Start <= t && (t < s.End || t == math.MaxInt64 && s.End == t)
+}
+
+// Compare orders by start, then by end.
+func (s Span) Compare(o Span) int {
+	return cmp.Or(cmp.Compare(s.Start, o.Start), cmp.Compare(s.End, o.End))
 }
 
 // String is s for a person to read.

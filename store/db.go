@@ -68,6 +68,8 @@ type DB struct {
 	checkpoint sync.Mutex  // held by the one that makes a checkpoint
 	behind     atomic.Bool // bbolt may be behind sealed files
 	background sync.WaitGroup
+
+	maintained maintained // aggregates; see maintain.go
 }
 
 // logFile is a log file, how far it is visible, and what is in memory of it.
@@ -116,11 +118,15 @@ func Open(dir string, o *Options) (*DB, error) {
 			return db, nil
 		}
 	}
+	if err == nil {
+		err = db.openAggregates()
+	}
 	if err != nil {
 		db.release()
 		return nil, fmt.Errorf("open database %s: %w", dir, err)
 	}
 	db.background.Go(db.runUpkeep)
+	db.background.Go(db.runMaintain)
 	if !opt.noSeal {
 		db.background.Go(db.runMerges)
 	}
@@ -163,7 +169,7 @@ func (db *DB) Close() error {
 	defer db.checkpoint.Unlock()
 	err := db.flush()
 	if err == nil {
-		err = errors.Join(db.writeCheckpoint(context.Background()), db.states.compact(), db.finish())
+		err = errors.Join(db.writeCheckpoint(context.Background()), db.closeAggregates(), db.states.compact(), db.finish())
 	}
 	return errors.Join(err, db.release())
 }

@@ -5,7 +5,8 @@
 // any keys and streams, all or nothing. A [View] is the whole database as of one
 // moment: [DB.Latest], or [DB.View] with a moment in event time ([AsOf]), in
 // what was known ([KnownAt], [KnownBy]), or in both. [DB.Tail] follows the log.
-// [Of] reads and writes Go structs.
+// [DB.Maintain] keeps an aggregate of the events for ever. [Of] reads and writes Go
+// structs.
 //
 // # How it works
 //

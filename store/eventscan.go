@@ -45,11 +45,25 @@ type EventScan struct {
 	// Columns are those that batches have, likewise by name.
 	Columns []string
 
+	// From is the first position wanted; 0 for all. Retractions before it count.
+	From uint64
+
 	// Retracted is that events count which are retracted. Retractions, deletes and
 	// heartbeats are events like others; their kind tells them.
 	Retracted bool
 
 	Workers int // 0: as many as there are processors
+
+	// behind, if not nil, is where a scan before ended, from which this one goes on
+	// if From is the position after it; it is moved to where this one ends.
+	behind *logPlace
+}
+
+// logPlace is where in a log file the frame behind a position begins.
+type logPlace struct {
+	log    *logFile
+	seq    uint64
+	offset int64
 }
 
 // ScanStats says what a scan read and what it could pass over.
@@ -132,6 +146,7 @@ type scanSource struct {
 	log         *logFile
 	from, to    int64  // of the log: offsets of the frames that are read
 	last        uint64 // of the log, the last position wanted
+	behind      logPlace
 	rows        segment.LoadedRows
 	test        *segment.RowTest
 	row         segment.SealedRow // the one that is being loaded
@@ -168,6 +183,11 @@ func (e *eventScan) run(ctx context.Context) error {
 	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(ctx, e.sources[i]) })
 	if err != nil {
 		return err
+	}
+	for _, c := range e.sources {
+		if e.q.behind != nil && c.behind.seq == e.view.seq {
+			*e.q.behind = c.behind
+		}
 	}
 	if !e.q.Retracted {
 		if err := e.retract(); err != nil {
@@ -238,19 +258,33 @@ func (e *eventScan) open() {
 			continue
 		}
 		e.stats.Logs++
-		cuts := log.Cuts(log.end.Load(), logStretch)
+		cuts, from := log.Cuts(log.end.Load(), logStretch), log.Seek(e.from())
+		if p := e.q.behind; p != nil && p.log == log && p.seq+1 == e.q.From {
+			from = p.offset
+		}
 		for i, to := range cuts[1:] {
-			e.sources = append(e.sources, &scanSource{log: log, from: cuts[i], to: to, last: e.view.seq})
+			if to > from {
+				e.sources = append(e.sources, &scanSource{log: log, from: max(cuts[i], from), to: to, last: e.view.seq})
+			}
 		}
 	}
 	for _, file := range e.files.sealed {
 		in := e.s.in(file)
-		if in == nil || file.Info().First > e.view.seq || in.MinTime > e.view.time && in.Retractions == 0 {
+		if in == nil || file.Info().First > e.view.seq || file.Info().Last < e.from() || in.MinTime > e.view.time && in.Retractions == 0 {
 			continue
 		}
 		e.sources = append(e.sources, &scanSource{sealed: file})
 		e.stats.Files++
 	}
+}
+
+// from is the first position that is looked at: retractions count wherever they are,
+// if they are to be left out.
+func (e *eventScan) from() uint64 {
+	if e.q.Retracted {
+		return e.q.From
+	}
+	return 0
 }
 
 // prepare finds out which rows of a source may be wanted.
@@ -271,6 +305,9 @@ func (e *eventScan) prepare(ctx context.Context, c *scanSource) error {
 			p.Hi = index.Bound{Value: index.StringOf(r.To), Open: true}
 		}
 		where = append(where, p)
+	}
+	if from := e.q.From; from > c.sealed.Info().First {
+		where = append(where, index.Range{Column: segment.ColumnSeq, Lo: index.Bound{Value: index.Int64Of(int64(from))}})
 	}
 	if e.q.Where != nil {
 		where = append(where, e.q.Where)
@@ -347,6 +384,7 @@ func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 				return fmt.Errorf("read event %d: %w", row.seq, err)
 			}
 		}
+		c.behind = logPlace{c.log, frame.Last(), r.Offset()}
 	}
 }
 
@@ -356,7 +394,7 @@ func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) erro
 	if row.Kind == Retraction && !e.q.Retracted {
 		c.retractions = append(c.retractions, scanRetraction{row.seq, row.Ref, strings.Clone(row.Key)})
 	}
-	if t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
+	if row.seq < e.q.From || t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
 		return nil
 	}
 	r := &c.row

@@ -199,6 +199,9 @@ func (g *eventScript) scan() (q EventScan) {
 	if g.IntN(2) == 0 {
 		q.Where = g.predicate(2)
 	}
+	if g.IntN(3) == 0 {
+		q.From = uint64(g.IntN(len(g.key) + 10))
+	}
 	switch g.IntN(4) {
 	case 0:
 		q.Range = Range{From: []string{"", "k1", "kk"}[g.IntN(3)], To: []string{"", "kk3", "l"}[g.IntN(3)], Prefix: []string{"", "k"}[g.IntN(2)]}
@@ -252,7 +255,7 @@ func (q *EventScan) wants(e *Event, gone map[uint64]bool) bool {
 		}
 		return index.Literal{}, true
 	}
-	return (q.Keys == nil || slices.Contains(q.Keys, e.Key)) && q.Range.has(e.Key) && (q.Retracted || !gone[e.Seq]) &&
+	return e.Seq >= q.From && (q.Keys == nil || slices.Contains(q.Keys, e.Key)) && q.Range.has(e.Key) && (q.Retracted || !gone[e.Seq]) &&
 		(q.Where == nil || q.Where.Test(test) == index.True)
 }
 

@@ -15,8 +15,8 @@ import (
 const layers = `
 	index     < github.com/google/btree github.com/RoaringBitmap/roaring/v2
 	segment   < index github.com/RoaringBitmap/roaring/v2 github.com/klauspost/compress/zstd
-	aggregate < segment
-	store     < segment index go.etcd.io/bbolt go.etcd.io/bbolt/errors
+	aggregate < segment index
+	store     < segment index aggregate go.etcd.io/bbolt go.etcd.io/bbolt/errors
 	query     < store aggregate segment index
 `
 

@@ -238,23 +238,26 @@ func (p *pages) walk(id uint64, depth int, visit func(element) error) error {
 	return nil
 }
 
-// bucket checks a bucket at the top: that of a stream, or our own.
+// bucket checks a bucket at the top: that of a stream or of an aggregate, or our own.
 func (p *pages) bucket(e element) error {
 	if !e.bucket || len(e.value) < 16 {
 		return fmt.Errorf("%q is no bucket", e.key)
 	}
 	visit := func(element) error { return nil } // our own is read by readMeta
 	if string(e.key) != metaBucket {
-		if len(e.key) != 4 {
-			return fmt.Errorf("bucket %q is not ours", e.key)
+		check := func(key, value []byte) (err error) { _, err = openCell(key, value); return err }
+		if !bytes.HasPrefix(e.key, []byte(aggregateBucket)) {
+			if len(e.key) != 4 {
+				return fmt.Errorf("bucket %q is not ours", e.key)
+			}
+			stream := binary.BigEndian.Uint32(e.key)
+			check = func(key, value []byte) (err error) { _, err = parseRecord(stream, key, value); return err }
 		}
-		stream := binary.BigEndian.Uint32(e.key)
 		visit = func(r element) error {
 			if r.bucket {
 				return fmt.Errorf("bucket %q stands among records", r.key)
 			}
-			_, err := parseRecord(stream, r.key, r.value)
-			return err
+			return check(r.key, r.value)
 		}
 	}
 	if root := binary.LittleEndian.Uint64(e.value); root != 0 {

@@ -278,27 +278,34 @@ func (s *states) fill(st *stream, keys []string, reached []uint64, found []recor
 // put writes records in key order and the position they reach, in one
 // transaction. Buckets are made as needed.
 func (s *states) put(id [16]byte, position uint64, each func(put func(st *stream, key string, r *record) error) error) error {
+	err := s.update(func(tx *bolt.Tx) error {
+		w := stateWriter{tx: tx}
+		if err := each(w.put); err != nil {
+			return err
+		}
+		return putMeta(tx, id, position)
+	})
+	if err == nil {
+		s.reached.Store(position)
+	}
+	return err
+}
+
+// update writes in one transaction.
+func (s *states) update(write func(tx *bolt.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.db == nil || s.stuck {
+		return errUnbuilt
+	}
 	// Transactions kept for reuse would pin the pages that this one frees,
 	// and see none of what it writes.
 	s.readers.pause()
 	defer s.readers.resume()
-	err := guard(func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			w := stateWriter{tx: tx}
-			if err := each(w.put); err != nil {
-				return err
-			}
-			return putMeta(tx, id, position)
-		})
-	})
+	err := guard(func() error { return s.db.Update(write) })
 	if errors.Is(err, errPanic) {
 		s.stuck = true
 		s.damage.CompareAndSwap(nil, &err)
-	}
-	if err == nil {
-		s.reached.Store(position)
 	}
 	return err
 }

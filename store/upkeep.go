@@ -45,6 +45,7 @@ func (db *DB) runUpkeep() {
 		}
 		db.rounds.Add(1)
 		db.relieved.Ring()
+		db.wakeMaintain() // bbolt may be there now
 	}
 }
 

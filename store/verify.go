@@ -18,18 +18,24 @@ type VerifyReport struct {
 	Bytes    int64  // of both
 	Events   uint64
 	States   uint64 // records in bbolt that were compared with the events
+	Results  uint64 // of maintained aggregates, likewise
 }
 
 // String is the report in one line.
 func (r VerifyReport) String() string {
-	return fmt.Sprintf("%d events in %d sealed files and %d frames of log, %d bytes, %d states: all as they should be", r.Events, r.Sealed, r.Frames, r.Bytes, r.States)
+	what := fmt.Sprintf("%d events in %d sealed files and %d frames of log, %d bytes, %d states", r.Events, r.Sealed, r.Frames, r.Bytes, r.States)
+	if r.Results > 0 {
+		what += fmt.Sprintf(", %d results of aggregates", r.Results)
+	}
+	return what + ": all as they should be"
 }
 
 // Verify reads everything and compares it: of sealed files every checksum, the
 // order, the statistics, filters and postings against the rows; of log files the
 // checksum of every frame and every row, positions, commit times and versions, the
-// index against the log; across files the versions of each key; and the states in
-// bbolt against the fold of the events. It returns all that is wrong, joined.
+// index against the log; across files the versions of each key; the states in
+// bbolt against the fold of the events; and what is kept of aggregates against a run
+// over the events. It returns all that is wrong, joined.
 // progress, if not nil, is told now and then how many of the total bytes and
 // states are done. Appends and reads go on meanwhile.
 func (db *DB) Verify(ctx context.Context, progress func(done, total int64)) (VerifyReport, error) {
@@ -44,6 +50,7 @@ func (db *DB) Verify(ctx context.Context, progress func(done, total int64)) (Ver
 	v.measure()
 	if v.files() {
 		v.keys()
+		v.aggregates()
 	}
 	if err := errors.Join(v.wrong...); err != nil {
 		if db.closed.Load() {

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/annalsdb/annals/aggregate"
+)
+
+// tradeDefinition is count, sum and maximum by type and minute.
+func tradeDefinition() aggregate.Definition {
+	return aggregate.Definition{
+		Name: "trades", Stream: "trades", By: []aggregate.Input{aggregate.Type()}, Window: aggregate.Tumbling{Size: time.Minute},
+		Measures: []aggregate.Measure{
+			{Name: "n", Function: aggregate.Count{Rows: true}},
+			{Name: "sum", Function: aggregate.Sum{}, Of: aggregate.Field("price")},
+			{Name: "max", Function: aggregate.Max{}, Of: aggregate.Field("price")},
+		},
+	}
+}
+
+// trades are batches of events, a millisecond apart, 1 % of them up to a day late.
+func trades(n int) func() Batch {
+	r := rand.New(rand.NewPCG(1, 2))
+	at := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+	types := []string{"limit", "market", "stop", "cancel", "quote"}
+	keys := make([]string, 1000)
+	for i := range keys {
+		keys[i] = fmt.Sprint("symbol-", i)
+	}
+	events := make([]Event, n)
+	return func() Batch {
+		for i := range events {
+			at += int64(time.Millisecond)
+			t := at
+			if r.IntN(100) == 0 {
+				t -= r.Int64N(int64(24 * time.Hour))
+			}
+			events[i] = Event{Stream: "trades", Key: keys[r.IntN(len(keys))], Type: types[r.IntN(len(types))], Time: time.Unix(0, t),
+				Fields: Fields{Float64("price", float64(r.IntN(100_000))/100), Int64("size", int64(r.IntN(500)))}}
+		}
+		return Batch{Events: events}
+	}
+}
+
+// BenchmarkMaintain_Ingest is durable events a second, with nothing and with an
+// aggregate that is kept, until it has followed all; making them is included.
+//
+//	go test ./store -run ^$ -bench Maintain_Ingest -benchtime 2000x
+func BenchmarkMaintain_Ingest(b *testing.B) {
+	for _, kept := range []bool{false, true} {
+		b.Run(fmt.Sprintf("kept=%v", kept), func(b *testing.B) {
+			db, err := Open(b.TempDir(), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			var a *Aggregate
+			if kept {
+				if a, err = db.Maintain(bg, tradeDefinition()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			next := trades(1000)
+			b.ResetTimer()
+			for range b.N {
+				if _, err := db.Append(bg, next()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if kept {
+				if _, err := a.Read(bg, AggregateQuery{From: time.Unix(0, 0), To: time.Unix(1, 0)}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// BenchmarkMaintain_Late is an event, years late, that is appended and then read back in
+// its window, of 10 years by the hour that are kept. Appends are not synced.
+//
+//	go test ./store -run ^$ -bench Maintain_Late
+func BenchmarkMaintain_Late(b *testing.B) {
+	db, err := Open(b.TempDir(), &Options{Sync: SyncNever, CheckpointEvery: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	const hours = 10 * 8766
+	begin := time.Date(2016, 1, 1, 0, 0, 0, 0, time.UTC)
+	event := func(hour int) Event {
+		return Event{Stream: "trades", Key: fmt.Sprint("k", hour%100), Type: "limit", Time: begin.Add(time.Duration(hour) * time.Hour),
+			Fields: Fields{Float64("price", float64(hour))}}
+	}
+	var events []Event
+	for hour := range hours {
+		events = append(events, event(hour))
+	}
+	if _, err := db.Append(bg, Batch{Events: events}); err != nil {
+		b.Fatal(err)
+	}
+	d := tradeDefinition()
+	d.Window = aggregate.Tumbling{Size: time.Hour}
+	a, err := db.Maintain(bg, d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for !a.Progress().Built {
+		time.Sleep(time.Millisecond)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	b.ResetTimer()
+	for range b.N {
+		e := event(hours/2 + r.IntN(1000))
+		if _, err := db.Append(bg, Batch{Events: []Event{e}}); err != nil {
+			b.Fatal(err)
+		}
+		answer, err := a.Read(bg, AggregateQuery{From: e.Time, To: e.Time.Add(time.Hour)})
+		if err != nil || len(answer.Results) != 1 {
+			b.Fatal(err, len(answer.Results))
+		}
+	}
+}

@@ -1,0 +1,572 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/annalsdb/annals/aggregate"
+	"github.com/annalsdb/annals/segment"
+)
+
+// asBatch compares what is kept of all aggregates with the bounded run over the same.
+func asBatch(t *testing.T, db *DB, defs []aggregate.Definition) {
+	t.Helper()
+	for _, d := range defs {
+		a, err := db.Aggregate(d.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := a.Read(bg, AggregateQuery{})
+		if err != nil {
+			t.Fatalf("%s: %v", d, err)
+		}
+		want, err := aggregate.Run(bg, mustView(t, db, KnownAt(got.Seq)), d, aggregate.Span{})
+		if err == nil {
+			err = sameResults(got.Results, want)
+		}
+		if err != nil {
+			t.Fatalf("at %d, %+v: %s: %v", got.Seq, a.Progress(), d, err)
+		}
+	}
+}
+
+// TestMaintain_IsTheBatch: at random moments of a random run, what is kept is what the
+// bounded run gives, with late events, retractions, checkpoints, sealing, opening
+// again and crashes in between.
+func TestMaintain_IsTheBatch(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	dir := t.TempDir()
+	o := &Options{SegmentSize: 20_000, CheckpointEvery: time.Duration(1+r.IntN(50)) * time.Millisecond, Sync: SyncMode(r.IntN(3))}
+	db := open(t, dir, o)
+	c := newCrowd(r)
+	c.append(t, db, 150)
+	defs := everyDefinition(t)
+	r.Shuffle(len(defs), func(i, j int) { defs[i], defs[j] = defs[j], defs[i] })
+	late := defs[8:12]
+	defs = defs[:8]
+	maintain := func(defs []aggregate.Definition) {
+		for _, d := range defs {
+			if _, err := db.Maintain(bg, d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.next = db.Latest().Seq() + 1
+	}
+	maintain(defs)
+	for round := range 8 {
+		c.append(t, db, r.IntN(120))
+		switch r.IntN(5) {
+		case 0:
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			db = open(t, dir, o)
+		case 4:
+			stop(db) // as a crash does
+			db = open(t, dir, o)
+		case 1:
+			time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond)
+		case 2:
+			if err := db.Seal(bg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if round == 4 {
+			maintain(late)
+			defs = append(defs, late...)
+		}
+		some := slices.Clone(defs)
+		r.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+		asBatch(t, db, some[:len(some)/2])
+	}
+	waitBuilt(t, db)
+	asBatch(t, db, defs)
+	if _, err := db.Verify(bg, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWatch_AddsUp: what a watch tells, added up, is the bounded run, whenever it has
+// told all; Old is what it told before.
+func TestWatch_AddsUp(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 2))
+	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000, CheckpointEvery: 10 * time.Millisecond})
+	c := newCrowd(r)
+	c.append(t, db, 100)
+	defs := everyDefinition(t)
+	var watches []*watch
+	sums := map[*watch]map[string]*aggregate.Result{}
+	for _, i := range r.Perm(len(defs))[:8] {
+		defs[i].Watermark.Bound = 20 * time.Minute
+		a, err := db.Maintain(bg, defs[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &watch{a: a, told: map[string]*aggregate.Result{}}
+		watches, sums[w] = append(watches, w), map[string]*aggregate.Result{}
+	}
+	waitBuilt(t, db)
+	c.next = db.Latest().Seq() + 1
+	statuses := map[aggregate.Status]int{}
+	for round := range 15 {
+		for i, w := range watches {
+			if r.IntN(3) == 0 && round < 14 {
+				continue
+			}
+			changes, err := w.changes(bg)
+			if err != nil || w.waiting {
+				t.Fatal(err, w.waiting)
+			}
+			sum := sums[w]
+			for _, change := range changes {
+				id := fmt.Sprint(change.any().Window, change.any().Group)
+				if !sum[id].Equal(change.Old) {
+					t.Fatalf("%s: old is %v, told was %v", w.a.name, change.Old, sum[id])
+				}
+				if sum[id] = change.New; change.New == nil {
+					delete(sum, id)
+				} else {
+					statuses[change.New.Status]++
+				}
+			}
+			d := w.a.Definition()
+			want, err := aggregate.Run(bg, mustView(t, db, KnownAt(w.k.position)), d, aggregate.Span{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []aggregate.Result
+			for _, r := range sum {
+				got = append(got, *r)
+			}
+			slices.SortFunc(got, func(a, b aggregate.Result) int { return compareResults(&a, &b) })
+			if err := sameResults(got, want); err != nil {
+				t.Fatalf("round %d, watch %d: %s: %v", round, i, d, err)
+			}
+		}
+		c.append(t, db, r.IntN(40))
+		if r.IntN(3) == 0 {
+			time.Sleep(time.Duration(r.IntN(15)) * time.Millisecond)
+		}
+	}
+	if statuses[aggregate.Provisional] == 0 || statuses[aggregate.Final] == 0 || statuses[aggregate.Revised] == 0 {
+		t.Errorf("statuses told: %v", statuses)
+	}
+}
+
+// counting is a definition of plain counts and sums by minute and type.
+func counting(name string) aggregate.Definition {
+	return aggregate.Definition{
+		Name: name, Stream: crowdStream, By: []aggregate.Input{aggregate.Type()}, Window: aggregate.Tumbling{Size: time.Minute},
+		Measures: []aggregate.Measure{{Name: "n", Function: aggregate.Count{Rows: true}}, {Name: "sum", Function: aggregate.Sum{}, Of: aggregate.Field("x")}},
+	}
+}
+
+// sold appends events at minutes and seconds after the hour, one batch each.
+func sold(t *testing.T, db *DB, times ...time.Duration) {
+	t.Helper()
+	hour := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, d := range times {
+		e := Event{Stream: crowdStream, Key: "k", Type: "sold", Time: hour.Add(d), Fields: Fields{Int64("x", int64(d/time.Second))}}
+		if _, err := db.Append(bg, Batch{Events: []Event{e}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// said is results as text: minute, values, status, late.
+func said(t *testing.T, a *Aggregate, q AggregateQuery) (text string) {
+	t.Helper()
+	answer, err := a.Read(bg, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range answer.Results {
+		text += fmt.Sprintf("%d: %v %s %d; ", time.Unix(0, r.Window.Start).UTC().Minute(), r.Values, r.Status, r.Late)
+	}
+	return text
+}
+
+// TestAggregate_StatusAndLateness: an event behind the watermark counts, and makes what
+// was final revised, also after opening again; what was known before stays.
+func TestAggregate_StatusAndLateness(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, nil)
+	d := counting("sales")
+	d.Watermark.Bound = 30 * time.Second
+	a, err := db.Maintain(bg, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitBuilt(t, db)
+	const s = time.Second
+	sold(t, db, 10*s, 70*s, 80*s)
+	want := "0: [1 10] provisional 0; 1: [2 150] provisional 0; "
+	if got := said(t, a, AggregateQuery{}); got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	sold(t, db, 95*s) // up to 65 s all are there
+	known := db.Latest().Seq()
+	sold(t, db, 20*s, 61*s)
+	want = "0: [2 30] revised 1; 1: [4 306] provisional 0; "
+	for range 2 {
+		if got := said(t, a, AggregateQuery{}); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+		want1 := "0: [2 30] revised 1; "
+		hour := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		if got := said(t, a, AggregateQuery{From: hour, To: hour.Add(time.Minute)}); got != want1 {
+			t.Errorf("%s, not %s", got, want1)
+		}
+		if got, want := said(t, a, AggregateQuery{KnownAt: known}), "0: [1 10] final 0; 1: [3 245] final 0; "; got != want {
+			t.Errorf("as known at %d: %s, not %s", known, got, want)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db = open(t, dir, nil)
+		waitBuilt(t, db)
+		if a, err = db.Aggregate("sales"); err != nil || a.Definition().String() != d.String() {
+			t.Fatal(a, err)
+		}
+	}
+	if _, err := a.Read(bg, AggregateQuery{KnownAt: 1000}); !errors.Is(err, ErrFuture) {
+		t.Errorf("the future: %v", err)
+	}
+}
+
+// TestMaintain_Replaces: another definition of the same name answers once it is built,
+// or after opening again; what is dropped is gone.
+func TestMaintain_Replaces(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, nil)
+	sold(t, db, time.Second, time.Minute)
+	a, err := db.Maintain(bg, counting("sales"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := db.Maintain(bg, counting("sales"))
+	if err != nil || same != a {
+		t.Fatalf("the same again is %p, not %p: %v", same, a, err)
+	}
+	other := counting("sales")
+	other.Measures = other.Measures[:1]
+	seq := db.Latest().Seq()
+	if _, err := db.Maintain(bg, other); err != nil {
+		t.Fatal(err)
+	}
+	for a.Definition().String() != other.String() {
+		if got := said(t, a, AggregateQuery{}); got != "0: [1 1] provisional 0; 1: [1 60] provisional 0; " && got != "0: [1] provisional 0; 1: [1] provisional 0; " {
+			t.Fatal(got)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if got := said(t, a, AggregateQuery{}); got != "0: [1] provisional 0; 1: [1] provisional 0; " {
+		t.Error(got)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, dir, nil)
+	if a, err = db.Aggregate("sales"); err != nil || a.Definition().String() != other.String() || db.Latest().Seq() != seq+1 {
+		t.Fatal(a.Definition(), err)
+	}
+	if err := db.DropAggregate(bg, "sales"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := db.Aggregate("sales"); !errors.Is(err, ErrNoAggregate) {
+			t.Fatal(err)
+		}
+		if err := db.DropAggregate(bg, "sales"); !errors.Is(err, ErrNoAggregate) {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db = open(t, dir, nil)
+	}
+}
+
+// TestMaintain_WithoutBolt: the definition, and all that is kept, survive the loss of
+// bbolt, and damage in it.
+func TestMaintain_WithoutBolt(t *testing.T) {
+	dir := t.TempDir()
+	o := &Options{CheckpointEvery: 5 * time.Millisecond}
+	c := newCrowd(rand.New(rand.NewPCG(1, 1)))
+	db := open(t, dir, o)
+	defs := everyDefinition(t)[:3]
+	for _, d := range defs {
+		if _, err := db.Maintain(bg, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.next = db.Latest().Seq() + 1
+	for round := range 6 {
+		c.append(t, db, 100)
+		asBatch(t, db, defs)
+		waitBuilt(t, db)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		path := statesPath(dir)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if round%2 == 0 {
+			err = os.Remove(path)
+		} else {
+			for i := len(b) / 8 * round; i < len(b); i += 999 {
+				b[i] ^= 0x40
+			}
+			err = os.WriteFile(path, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		db = open(t, dir, o)
+		asBatch(t, db, defs)
+		waitBuilt(t, db)
+		asBatch(t, db, defs)
+	}
+}
+
+// TestMaintain_Order: whatever the order of arrival, the end is the same.
+func TestMaintain_Order(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 3))
+	var events []Event
+	for c := newCrowd(r); len(events) < 60; {
+		if e := c.event(); e.Kind != Retraction {
+			e.Time = e.Time.Truncate(time.Microsecond).Add(time.Duration(len(events))) // no two at a time
+			events = append(events, e)
+		}
+	}
+	all, defs := everyDefinition(t), []aggregate.Definition{}
+	for _, i := range r.Perm(len(all))[:8] {
+		defs = append(defs, all[i])
+	}
+	var first []AggregateAnswer
+	for range 4 {
+		db := open(t, t.TempDir(), &Options{CheckpointEvery: time.Millisecond, Sync: SyncNever})
+		for _, d := range defs {
+			if _, err := db.Maintain(bg, d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waitBuilt(t, db)
+		for _, e := range events {
+			if _, err := db.Append(bg, Batch{Events: []Event{e}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, d := range defs {
+			a, err := db.Aggregate(d.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := a.Read(bg, AggregateQuery{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(first) == i {
+				first = append(first, answer)
+			}
+			if err := sameResults(answer.Results, first[i].Results); err != nil {
+				t.Errorf("%s: %v", d, err)
+			}
+		}
+		r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	}
+}
+
+// upper is an expression, of package query's kind.
+type upper struct{}
+
+func (upper) String() string    { return "upper(g)" }
+func (upper) Columns() []string { return []string{"g"} }
+
+func (upper) Evaluate(n int, selected []uint16, columns [][]segment.FieldColumn) ([]segment.FieldColumn, error) {
+	var out []segment.FieldColumn
+	for _, p := range columns[0] {
+		q := p
+		q.Texts.Dict = nil
+		for _, s := range p.Texts.Dict {
+			q.Texts.Dict = append(q.Texts.Dict, strings.ToUpper(s))
+		}
+		out = append(out, q)
+	}
+	return out, nil
+}
+
+// TestMaintain_Expression: what is not stored has to be handed over again.
+func TestMaintain_Expression(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, nil)
+	d := counting("by expression")
+	d.By = []aggregate.Input{{Of: upper{}}}
+	if _, err := db.Maintain(bg, d); err != nil {
+		t.Fatal(err)
+	}
+	c := newCrowd(rand.New(rand.NewPCG(3, 3)))
+	c.next = 2
+	c.append(t, db, 100)
+	waitBuilt(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, dir, nil)
+	a, err := db.Aggregate(d.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Read(bg, AggregateQuery{}); !errors.Is(err, aggregate.ErrDefinition) || !strings.Contains(err.Error(), "upper(g)") {
+		t.Errorf("without its expression: %v", err)
+	}
+	seq := db.Latest().Seq()
+	if _, err := db.Maintain(bg, d); err != nil || db.Latest().Seq() != seq {
+		t.Fatal(err, db.Latest().Seq(), seq)
+	}
+	asBatch(t, db, []aggregate.Definition{d})
+	answer, err := a.Read(bg, AggregateQuery{})
+	if err != nil || answer.Results[0].Group[0].Kind() != StringValue && answer.Results[0].Group[0].Kind() != NullValue {
+		t.Fatal(err)
+	}
+	for _, r := range answer.Results {
+		if g := r.Group[0].Str(); g != strings.ToUpper(g) {
+			t.Errorf("group %q", g)
+		}
+	}
+}
+
+// TestMaintain_Keep: windows that are older than is kept come from the events.
+func TestMaintain_Keep(t *testing.T) {
+	db := open(t, t.TempDir(), &Options{CheckpointEvery: time.Millisecond})
+	d := counting("short")
+	d.Keep = 10 * time.Minute
+	a, err := db.Maintain(bg, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCrowd(rand.New(rand.NewPCG(5, 5)))
+	c.next = 2
+	for range 10 {
+		c.append(t, db, 50)
+		waitBuilt(t, db)
+		asBatch(t, db, []aggregate.Definition{d})
+	}
+	for from := a.Progress().From; time.Unix(0, from).Before(time.Unix(0, c.now).Add(-20 * time.Minute)); from = a.Progress().From {
+		sold(t, db, 0) // for the next checkpoint
+		time.Sleep(2 * time.Millisecond)
+	}
+	asBatch(t, db, []aggregate.Definition{d})
+}
+
+// TestVerify_FindsAWrongResult: one that is not what the events say, though its
+// checksum is right.
+func TestVerify_FindsAWrongResult(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, nil)
+	sold(t, db, time.Second, 2*time.Second, time.Minute)
+	d := counting("sales")
+	if _, err := db.Maintain(bg, d); err != nil {
+		t.Fatal(err)
+	}
+	waitBuilt(t, db)
+	report, err := db.Verify(bg, nil)
+	if err != nil || report.Results != 2 {
+		t.Fatal(report, err)
+	}
+	bucket := []byte(aggregateBucket + d.Fingerprint())
+	err = db.states.update(func(tx *bolt.Tx) error {
+		b := tx.Bucket(bucket)
+		c := b.Cursor()
+		c.First() // the basis
+		_, value := c.Next()
+		body := slices.Clone(value[:len(value)-4])
+		key, _ := c.Next()
+		key = slices.Clone(key)
+		return b.Put(key, sealCell(body, 0, key))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Verify(bg, nil); err == nil || !strings.Contains(err.Error(), `aggregate "sales"`) || !strings.Contains(err.Error(), "the events say") {
+		t.Errorf("a wrong result: %v", err)
+	}
+}
+
+// TestAggregate_WhileAppending: reads, watches and the background are at work at once
+// with appends.
+func TestAggregate_WhileAppending(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 4))
+	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000, CheckpointEvery: 2 * time.Millisecond, Sync: SyncNever})
+	c := newCrowd(r)
+	c.append(t, db, 100)
+	all, defs := everyDefinition(t), []aggregate.Definition{}
+	for _, i := range r.Perm(len(all))[:4] {
+		defs = append(defs, all[i])
+	}
+	ctx, cancel := context.WithCancel(bg)
+	var others sync.WaitGroup
+	for _, d := range defs {
+		a, err := db.Maintain(bg, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := a.Read(bg, AggregateQuery{}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		others.Go(func() {
+			for _, err := range a.Watch(ctx) {
+				if err != nil && !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	c.next = db.Latest().Seq() + 1
+	for range 20 {
+		c.append(t, db, 20)
+		asBatch(t, db, defs[:1])
+	}
+	cancel()
+	others.Wait()
+	waitBuilt(t, db)
+	asBatch(t, db, defs)
+}
+
+// waitBuilt waits until all aggregates are built.
+func waitBuilt(t *testing.T, db *DB) {
+	t.Helper()
+	for _, a := range db.Aggregates() {
+		for tries := 0; !a.Progress().Built || a.Progress().Seq < db.Latest().Seq(); tries++ {
+			if tries > 10_000 {
+				t.Fatalf("%s is not built: %+v", a.name, a.Progress())
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}

@@ -1,0 +1,383 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/annalsdb/annals/aggregate"
+)
+
+// noWindows is the from of a basis that has none.
+const noWindows = math.MaxInt64
+
+// firstStretch is how much event time is built first; the more if it is sparse.
+const firstStretch = time.Hour
+
+// A stretch with less than stretchLeast events is followed by a longer one, one with
+// more than stretchMost by a shorter one: cells of a stretch are in memory at once.
+const (
+	stretchLeast = 1 << 18
+	stretchMost  = 1 << 20
+)
+
+// upkeep does a part of what is due; more says that there is more.
+func (k *kept) upkeep() (more bool, err error) {
+	k.mu.Lock()
+	if k.dropped || k.plan == nil {
+		k.mu.Unlock()
+		return false, nil
+	}
+	ok, err := k.attach()
+	if !ok || err != nil {
+		k.mu.Unlock()
+		return false, err
+	}
+	visible := k.db.visible.Load()
+	if k.position < visible {
+		err = k.bite(min(visible, k.position+biteMost))
+	}
+	if err != nil {
+		k.mu.Unlock()
+		return false, err
+	}
+	behind, due, from := k.position < visible, k.due(), k.base.from
+	if !behind && !k.complete() {
+		from, due = k.further(), true
+	}
+	k.mu.Unlock()
+	if !due {
+		return behind, nil
+	}
+	k.db.checkpoint.Lock()
+	defer k.db.checkpoint.Unlock()
+	if k.db.closed.Load() {
+		return false, ErrClosed
+	}
+	return true, k.checkpoint(context.Background(), from)
+}
+
+// due reports whether it is time for a checkpoint. mu is held.
+func (k *kept) due() bool {
+	if k.frozen != nil || k.changed.IsZero() {
+		return false
+	}
+	return k.live.Size() > k.db.opt.MemoryBytes/16 || time.Since(k.changed) >= k.db.opt.CheckpointEvery
+}
+
+// further is from where on windows are to be built next. mu is held.
+func (k *kept) further() int64 {
+	first, last := k.sealedTimes()
+	at := k.base.from
+	if at == noWindows {
+		at = last
+	}
+	if k.stretch == 0 {
+		k.stretch = int64(firstStretch)
+	}
+	keep := k.keepFrom()
+	if at < math.MinInt64+k.stretch || at-k.stretch <= first {
+		return keep // little is left, whatever times events in log files have
+	}
+	return max(keep, k.plan.Align(at-k.stretch))
+}
+
+// sealedTimes is the first and the last time of the stream's events in sealed files.
+func (k *kept) sealedTimes() (first, last int64) {
+	first, last = math.MaxInt64, math.MinInt64
+	s := k.db.streams.Load().byName[k.def.Stream]
+	if s == nil {
+		return first, last
+	}
+	for _, f := range k.db.files.Load().sealed {
+		if in := s.in(f); in != nil {
+			first, last = min(first, in.MinTime), max(last, in.MaxTime)
+		}
+	}
+	return first, last
+}
+
+// checkpoint brings what has changed to bbolt, and with it the windows from a time
+// on that base does not have yet. db.checkpoint is held.
+func (k *kept) checkpoint(ctx context.Context, from int64) error {
+	k.mu.Lock()
+	c, err := k.freeze(ctx, from)
+	k.mu.Unlock()
+	if err != nil || c == nil {
+		return err
+	}
+	if err = c.gather(ctx); err == nil {
+		err = c.write()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.epoch != c.epoch: // it was given up meanwhile
+		if k.dropped {
+			return k.db.states.dropAggregate(k.bucket())
+		}
+		return nil
+	case errors.Is(err, errMoved), errors.Is(err, errUnbuilt):
+		k.reset()
+		return nil
+	case err != nil:
+		k.reset() // what was frozen comes from the log again
+		return fmt.Errorf("aggregate %q: checkpoint: %w", k.def.Name, err)
+	}
+	k.base, k.pending, k.frozen, k.frozenSessions = c.to, nil, nil, nil
+	return nil
+}
+
+// checkpointing is a checkpoint under way.
+type checkpointing struct {
+	*kept
+	epoch    int
+	from, to *basis
+	frozen   *aggregate.Cells
+	puts     []cellPut
+	anew     [][]byte // keys of cells that are computed from the events
+}
+
+// freeze makes live frozen, without stale cells, and begins another one. mu is held.
+func (k *kept) freeze(ctx context.Context, from int64) (*checkpointing, error) {
+	if ok, err := k.attach(); !ok || err != nil || k.frozen != nil {
+		return nil, err
+	}
+	if err := k.refresh(ctx); err != nil {
+		if errors.Is(err, errUnbuilt) {
+			err = nil
+		}
+		return nil, err
+	}
+	from = max(from, k.keepFrom())
+	c := &checkpointing{kept: k, epoch: k.epoch, from: k.base, frozen: k.live}
+	c.to = &basis{position: k.position, from: from, mark: k.mark.AppendBinary(nil)}
+	k.frozen, k.frozenSessions, k.pending = k.live, k.sessions, c.to
+	k.begin(from)
+	return c, nil
+}
+
+// gather finds out what is to be written.
+func (c *checkpointing) gather(ctx context.Context) error {
+	if err := c.changes(); err != nil {
+		return err
+	}
+	if c.to.from < c.from.from {
+		cells, err := c.plan.Gather(ctx, c.view(c.to.position), aggregate.Span{Start: c.to.from, End: c.from.from}, nil)
+		if err == nil {
+			err = c.putAll(cells)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if c.to.from > c.from.from {
+		if err := c.forget(); err != nil {
+			return err
+		}
+	}
+	if len(c.anew) > 0 {
+		if err := c.refold(ctx); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(c.puts, func(a, b cellPut) int { return bytes.Compare(a.key, b.key) })
+	return nil
+}
+
+// changesAtOnce is how many cells are encoded under one hold of mu.
+const changesAtOnce = 1 << 10
+
+// changes joins the cells of frozen with those below them.
+func (c *checkpointing) changes() error {
+	for first := 0; first < c.frozen.Len(); first += changesAtOnce {
+		if err := c.db.pace(0); err != nil && !c.db.closed.Load() {
+			return err
+		}
+		c.mu.Lock() // readers encode its cells too
+		err := c.db.states.view(func(tx *bolt.Tx) error {
+			return c.some(tx.Bucket(c.bucket()), first, min(first+changesAtOnce, c.frozen.Len()))
+		})
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
+	sum := c.plan.Cells()
+	for i := first; i < end; i++ {
+		cell := c.frozen.At(i)
+		if cell.Gone || cell.Window.Start < c.to.from {
+			continue
+		}
+		key := c.frozen.AppendKey(nil, i)
+		var below []byte
+		if b != nil && !cell.Whole {
+			if value := b.Get(key); value != nil {
+				var err error
+				if below, err = openCell(key, value); err != nil {
+					return err
+				}
+			}
+		}
+		if err := c.one(sum, i, key, below); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one puts cell i of frozen, joined with what is below it.
+func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) error {
+	cell := c.frozen.At(i)
+	switch {
+	case cell.Rows == 0 && cell.Whole:
+		c.puts = append(c.puts, cellPut{key: key})
+		return nil
+	case cell.Rows == 0:
+		return nil // nothing was added
+	}
+	value, err := c.frozen.AppendCell(nil, i)
+	if err == nil && below != nil {
+		var n int
+		if n, err = sum.MergeCell(key, below); err == nil {
+			_, err = sum.MergeCell(key, value)
+		}
+		if err == nil {
+			value, err = sum.AppendCell(value[:0], n)
+		}
+	}
+	if errors.Is(err, aggregate.ErrOrder) {
+		c.anew = append(c.anew, key)
+		return nil
+	}
+	c.put(key, value)
+	return err
+}
+
+// put puts a cell that has rows.
+func (c *checkpointing) put(key, value []byte) {
+	c.puts = append(c.puts, cellPut{key, sealCell(value, 0, key)})
+}
+
+// putAll puts cells that nothing is below of.
+func (c *checkpointing) putAll(cells *aggregate.Cells) error {
+	rows := int64(0)
+	for i := range cells.Len() {
+		if cells.At(i).Gone || cells.At(i).Rows == 0 {
+			continue
+		}
+		rows += cells.At(i).Rows
+		value, err := cells.AppendCell(nil, i)
+		if err != nil {
+			return err
+		}
+		c.put(cells.AppendKey(nil, i), value)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case rows > stretchMost:
+		c.stretch = max(c.stretch/2, int64(time.Second))
+	case rows < stretchLeast:
+		c.stretch = min(c.stretch, math.MaxInt64/8) * 4
+	}
+	return nil
+}
+
+// forget takes the windows away that are older than is kept.
+func (c *checkpointing) forget() error {
+	return c.db.states.view(func(tx *bolt.Tx) error {
+		b := tx.Bucket(c.bucket())
+		if b == nil {
+			return nil
+		}
+		cursor := b.Cursor()
+		for key, _ := cursor.First(); key != nil; key, _ = cursor.Next() {
+			if len(key) < cellKeyLeast {
+				continue
+			}
+			w, _, err := c.plan.ReadKey(key)
+			switch {
+			case err != nil:
+				return fmt.Errorf("%w: %w", errRecord, err)
+			case w.Start < c.to.from:
+				c.puts = append(c.puts, cellPut{key: bytes.Clone(key)})
+			case !c.plan.ByGroup():
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// refold puts the cells that have to be computed anew.
+func (c *checkpointing) refold(ctx context.Context) error {
+	windows := make([]aggregate.Span, len(c.anew))
+	for n, key := range c.anew {
+		w, _, err := c.plan.ReadKey(key)
+		if err != nil {
+			return err
+		}
+		windows[n] = w
+	}
+	cells, err := c.plan.Refold(ctx, c.view(c.to.position), windows)
+	if err != nil {
+		return err
+	}
+	for _, key := range c.anew {
+		i, ok := cells.Lookup(key)
+		if !ok || cells.At(i).Rows == 0 {
+			c.puts = append(c.puts, cellPut{key: key})
+			continue
+		}
+		c.mu.Lock()
+		late, err := c.frozenLateness(key)
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		cells.At(i).Late = late
+		value, err := cells.AppendCell(nil, i)
+		if err != nil {
+			return err
+		}
+		c.put(key, value)
+	}
+	return nil
+}
+
+// write writes it all in one transaction, once the log has what it is of.
+func (c *checkpointing) write() error {
+	if c.db.opt.Sync != SyncAlways { // what is visible is durable then
+		if err := c.db.syncLog(); err != nil {
+			return err
+		}
+	}
+	return c.db.states.putCells(c.bucket(), c.from, c.to, c.puts)
+}
+
+// close writes what has not been written yet, of a database that is being closed.
+// What cannot be, because events would have to be read, the log has.
+func (k *kept) close() error {
+	k.mu.Lock()
+	idle := k.base == nil || len(k.stale) > 0 || k.base.none || k.position == k.base.position
+	k.mu.Unlock()
+	if idle {
+		return nil
+	}
+	err := k.checkpoint(context.Background(), k.base.from)
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,316 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/annalsdb/annals/aggregate"
+	"github.com/annalsdb/annals/segment"
+)
+
+// kept is what is kept of one definition.
+type kept struct {
+	db   *DB
+	def  aggregate.Definition
+	plan *aggregate.Plan // nil: something of it was not handed over yet
+
+	mu                       sync.Mutex
+	base                     *basis // nil: bbolt was not looked at yet
+	pending                  *basis // what base becomes when the checkpoint under way is done
+	position                 uint64 // up to which everything is in the layers
+	live                     *aggregate.Cells
+	frozen                   *aggregate.Cells // nil: no checkpoint is under way
+	stale                    map[int]bool     // cells of live
+	sessions, frozenSessions sessionIndex
+	mark                     aggregate.Watermark
+	arrivals                 aggregate.Arrivals
+	epoch                    int      // moves when the layers are given up
+	behind                   logPlace // of position, in the log file that was read last
+	dropped                  bool
+	changed                  time.Time // when position first moved on from that of base; zero: not yet
+	stretch                  int64     // of event time that was built last
+	watchers                 map[*watcher]bool
+}
+
+// basis is what the bucket in bbolt has.
+type basis struct {
+	position uint64
+	from     int64  // windows that begin at it or later
+	mark     []byte // where the watermark stood
+	none     bool   // there is no bucket
+}
+
+func newKept(db *DB, plan *aggregate.Plan) *kept {
+	return &kept{db: db, def: plan.Definition(), plan: plan}
+}
+
+// attach finds out what bbolt has and begins from there; false if that cannot be
+// told now. mu is held.
+func (k *kept) attach() (bool, error) {
+	if k.base != nil {
+		return true, nil
+	}
+	if k.plan == nil {
+		return false, fmt.Errorf("aggregate %q: %w: %q must be handed over again, by Maintain", k.def.Name, aggregate.ErrDefinition, k.def.Missing())
+	}
+	b, ok := k.db.states.basis(k.bucket(), k.db.visible.Load())
+	if !ok {
+		return false, nil
+	}
+	k.mark = k.def.Watermark.Watermark()
+	if !b.none {
+		if err := k.mark.Decode(b.mark); err != nil {
+			k.db.states.noteAggregate(k.def.Name, err)
+			return false, nil
+		}
+	}
+	k.base, k.position = b, b.position
+	k.begin(b.from)
+	return true, nil
+}
+
+// begin makes live empty, for windows from a time on. mu is held.
+func (k *kept) begin(from int64) {
+	k.live = k.plan.Cells()
+	k.live.From = from
+	k.stale, k.sessions, k.changed = map[int]bool{}, sessionIndex{}, time.Time{}
+}
+
+// reset gives up what is in memory: it begins again from what bbolt has. mu is held.
+func (k *kept) reset() {
+	k.base, k.pending, k.live, k.frozen = nil, nil, nil, nil
+	k.arrivals = aggregate.Arrivals{}
+	k.epoch++
+	for w := range k.watchers {
+		w.restart()
+	}
+}
+
+// bucket is the name of the bucket.
+func (k *kept) bucket() []byte { return []byte(aggregateBucket + k.def.Fingerprint()) }
+
+// view is what was known at a position.
+func (k *kept) view(seq uint64) *View { return &View{db: k.db, time: latest, seq: seq} }
+
+// biteMost is how many positions are taken in under one hold of mu.
+const biteMost = 1 << 14
+
+// advance follows the log to a position, which is visible. mu is held; it is let go
+// now and then, for others that want to read.
+func (k *kept) advance(ctx context.Context, to uint64) error {
+	for k.position < to {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := k.bite(min(to, k.position+biteMost)); err != nil {
+			return err
+		}
+		if k.position < to {
+			k.mu.Unlock()
+			k.mu.Lock()
+			if ok, err := k.attach(); !ok {
+				return errors.Join(err, errUnbuilt)
+			}
+		}
+	}
+	return nil
+}
+
+// bite takes in the positions behind position up to another one. mu is held.
+func (k *kept) bite(to uint64) error {
+	if _, sessions := k.plan.Sessions(); sessions && k.building() {
+		return errUnbuilt
+	}
+	retractions, err := k.follow(to)
+	if err == nil {
+		k.position = to
+		err = k.retract(retractions)
+	}
+	if err != nil {
+		k.reset() // part of it may be in
+		return fmt.Errorf("aggregate %q: follow the log to position %d: %w", k.def.Name, to, err)
+	}
+	if k.changed.IsZero() {
+		k.changed = time.Now()
+	}
+	return nil
+}
+
+// retractionAt is a retraction that has come.
+type retractionAt struct {
+	seq uint64
+	key string
+}
+
+// follow adds the events of the bite and returns the retractions among them.
+func (k *kept) follow(to uint64) (retractions []retractionAt, err error) {
+	if k.db.streams.Load().byName[k.def.Stream] == nil {
+		return nil, nil
+	}
+	q := EventScan{Stream: k.def.Stream, Where: k.plan.Where(), Columns: k.plan.Columns(), From: k.position + 1, Retracted: true, Workers: 1, behind: &k.behind}
+	into := k.live
+	_, sessions := k.plan.Sessions()
+	if sessions {
+		into = k.plan.Cells()
+		into.From = k.live.From
+	}
+	_, err = k.view(to).ScanEvents(context.Background(), q, func(_ int, b *EventBatch) error {
+		if err := into.Take(&b.Batch, &k.arrivals); err != nil {
+			return err
+		}
+		found, err := k.retractionsIn(&b.Batch)
+		retractions = append(retractions, found...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(k.watchers) > 0 && !sessions {
+		k.touchCells(k.arrivals.Cells())
+	}
+	k.arrivals.Settle(into, &k.mark)
+	if sessions {
+		err = k.join(into)
+	}
+	return retractions, err
+}
+
+// retractionsIn is the retractions among the rows of a batch.
+func (k *kept) retractionsIn(b *segment.Batch) (all []retractionAt, err error) {
+	rows, err := k.plan.Retractions(b)
+	if len(rows) == 0 || err != nil {
+		return nil, err
+	}
+	runs, err := b.Keys()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		for len(runs) > 1 && runs[1].Row <= r.Row {
+			runs = runs[1:]
+		}
+		name, err := b.KeyName(runs[0].Key)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, retractionAt{uint64(r.Seq), name})
+	}
+	return all, nil
+}
+
+// retract makes the cells stale that events were in which retractions are about.
+func (k *kept) retract(retractions []retractionAt) error {
+	if len(retractions) == 0 {
+		return nil
+	}
+	f, err := k.db.pin()
+	if err != nil {
+		return err
+	}
+	defer f.unpin()
+	s := k.db.streams.Load().byName[k.def.Stream]
+	rows := segment.LoadedRows{Names: k.plan.Columns()}
+	test := segment.NewRowTest(k.def.Where, k.def.Stream)
+	for _, r := range retractions {
+		var t trail
+		t.follow(k.db, f, s, r.key, s.live.Get(r.key))
+		row, ok, err := t.retractedRow(r.seq)
+		if err != nil {
+			return err
+		}
+		if ok && k.def.Where != nil {
+			ok, err = test.Passes(&row)
+		}
+		if ok && err == nil {
+			err = rows.Add(&row)
+		}
+		if err != nil {
+			return fmt.Errorf("retraction %d: %w", r.seq, err)
+		}
+	}
+	rows.Finish()
+	var b segment.Batch
+	for first := 0; first < rows.Rows(); first += segment.LoadedBatch {
+		rows.Read(first, &b, nil)
+		if err := k.spoil(&b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retractedRow is the event that the retraction at a position is about in the end: a
+// retraction of one brings what that was about back. It is false if there is none.
+func (t *trail) retractedRow(seq uint64) (segment.SealedRow, bool, error) {
+	for {
+		v, ok, err := t.find(seq)
+		if !ok || err != nil {
+			return segment.SealedRow{}, false, err
+		}
+		row, err := t.row(&v)
+		if err != nil {
+			return segment.SealedRow{}, false, err
+		}
+		if row.Kind != Retraction {
+			return segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag}, true, nil
+		}
+		seq = row.Ref
+	}
+}
+
+// spoil makes the cells of the rows of a batch stale.
+func (k *kept) spoil(b *segment.Batch) error {
+	if _, sessions := k.plan.Sessions(); sessions {
+		return k.spoilSessions(b)
+	}
+	cells, err := k.live.Mark(b)
+	for _, i := range cells {
+		k.live.At(i).Stale, k.stale[i] = true, true
+	}
+	k.touchCells(cells)
+	return err
+}
+
+// complete reports whether all windows that are to be kept are in base.
+func (k *kept) complete() bool {
+	return k.base != nil && !k.base.none && k.base.from <= k.keepFrom()
+}
+
+// keepFrom is the time from which on windows are to be kept. mu is held.
+func (k *kept) keepFrom() int64 {
+	complete := k.mark.Complete()
+	if k.def.Keep == 0 || complete == math.MinInt64 || complete < math.MinInt64+int64(k.def.Keep) {
+		return math.MinInt64
+	}
+	return k.plan.Align(complete - int64(k.def.Keep))
+}
+
+func (k *kept) progress() AggregateProgress {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := AggregateProgress{Seq: k.position, From: math.MaxInt64}
+	if k.base != nil {
+		p.From, p.Built = k.base.from, k.complete()
+	}
+	return p
+}
+
+// drop gives up what is kept. k may be nil.
+func (k *kept) drop() {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	k.dropped = true
+	k.reset()
+	k.mu.Unlock()
+	k.db.checkpoint.Lock()
+	defer k.db.checkpoint.Unlock()
+	if err := k.db.states.dropAggregate(k.bucket()); err != nil {
+		k.db.opt.Logger.Warn("annals: what was kept of an aggregate stays until the next Open", "name", k.def.Name, "error", err)
+	}
+}
