@@ -1,9 +1,13 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 )
 
 // File is what the engine needs of an open file. ReadAt may be called at the
@@ -21,9 +25,14 @@ type File interface {
 }
 
 // FS is what the engine needs of a file system. Paths are those of the
-// operating system. It is a seam for tests that make a disk fail or forget;
-// [OS] is the real one.
+// operating system. Everything that the engine changes on a disk goes through it,
+// but for the file of the lock: it is a seam for tests that make a disk fail or
+// forget; [OS] is the real one.
 type FS interface {
+	// MakeDir makes dir and what is missing of the directories above it, and
+	// makes their names durable. A directory that is there already is left alone.
+	MakeDir(dir string) error
+
 	Create(path string) (File, error) // truncates what is there
 	Open(path string) (File, error)   // for reading and writing, must exist
 	Rename(from, to string) error
@@ -32,12 +41,44 @@ type FS interface {
 
 	// SyncDir makes creations, renames and removals in dir durable.
 	SyncDir(dir string) error
+
+	// Mapped runs change, in which bbolt changes the file at path, which it maps
+	// and syncs by itself: so that a test sees the file before and after it. The
+	// real one only calls it. Other methods may be called meanwhile.
+	Mapped(path string, change func() error) error
 }
 
 // OS is the operating system's file system.
 var OS FS = osFS{}
 
 type osFS struct{}
+
+func (osFS) MakeDir(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	above := filepath.Dir(dir)
+	if errors.Is(err, fs.ErrNotExist) && above != dir {
+		if err := OS.MakeDir(above); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return mustBeDir(dir)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(above)
+}
+
+// mustBeDir reports whether what is at path is a directory.
+func mustBeDir(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	return err
+}
 
 func (osFS) Create(path string) (File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
@@ -71,6 +112,8 @@ func (osFS) List(dir string) ([]string, error) {
 }
 
 func (osFS) SyncDir(dir string) error { return syncDir(dir) }
+
+func (osFS) Mapped(_ string, change func() error) error { return change() }
 
 type osFile struct{ *os.File }
 

@@ -5,12 +5,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"os"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/annalsdb/annals/segment"
 )
 
 // # Checkpoints
@@ -239,7 +236,7 @@ const (
 func (db *DB) rebuild(ctx context.Context) error {
 	db.opt.Logger.Warn("annals: the states in bbolt are rebuilt", "dir", db.dir, "because", *db.states.damage.Load())
 	tmp := db.states.path + ".tmp"
-	beside, err := createStates(tmp, db.id)
+	beside, err := createStates(db.opt.FS, tmp, db.id)
 	if err != nil {
 		return fmt.Errorf("rebuild states: %w", err)
 	}
@@ -256,12 +253,12 @@ func (db *DB) rebuild(ctx context.Context) error {
 		err = db.states.replace(tmp)
 	}
 	if err != nil {
-		os.Remove(tmp)
+		db.opt.FS.Remove(tmp)
 		return fmt.Errorf("rebuild states: %w", err)
 	}
 	db.states.reached.Store(position)
 	db.behind.Store(false)
-	return segment.OS.SyncDir(db.dir)
+	return db.opt.FS.SyncDir(db.dir)
 }
 
 // rebuildInto computes the record of every key. Those that change meanwhile are on

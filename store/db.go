@@ -102,7 +102,7 @@ func Open(dir string, o *Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", dir, err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := opt.FS.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	lock, err := lockDir(dir)

@@ -110,7 +110,7 @@ func TestAppend_FailedSyncPoisons(t *testing.T) {
 		func(fs *faultFS) { fs.writes = errors.New("disk on fire") },
 	} {
 		fs, dir := newFaultFS(), t.TempDir()
-		db := open(t, dir, &Options{fs: fs})
+		db := open(t, dir, &Options{FS: fs})
 		if err := put(t, db, "a", 1); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestAppend_FailedSyncPoisons(t *testing.T) {
 // A full disk fails the batch that finds no room and nothing else.
 func TestAppend_FullDisk(t *testing.T) {
 	fs, dir := newFaultFS(), t.TempDir()
-	db := open(t, dir, &Options{fs: fs, SegmentSize: 2 << 20})
+	db := open(t, dir, &Options{FS: fs, SegmentSize: 2 << 20})
 	big := strings.Repeat("x", 100_000)
 	fill := func() (stored int64, err error) {
 		for ; stored < 100; stored++ {
@@ -179,7 +179,7 @@ func TestAppend_FullDisk(t *testing.T) {
 // When the sync of a group fails, every batch in it and behind it is told so.
 func TestAppend_FailedSyncReachesTheWholeGroup(t *testing.T) {
 	fs := newFaultFS()
-	db := open(t, t.TempDir(), &Options{fs: fs})
+	db := open(t, t.TempDir(), &Options{FS: fs})
 	if err := put(t, db, "a", 0); err != nil {
 		t.Fatal(err)
 	}

@@ -75,9 +75,11 @@ type Options struct {
 	Logger *slog.Logger     // what happened in the background; default none
 	Now    func() time.Time // the clock; default time.Now
 
-	// Seams for tests.
-	fs     segment.FS // nil = the operating system's
-	noSeal bool       // only Seal seals and merges
+	// FS is the file system that all but the lock goes through; default
+	// [segment.OS]. It is there for tests of what disks do.
+	FS segment.FS
+
+	noSeal bool // for tests: only Seal seals and merges
 }
 
 // withDefaults is a copy of o, which may be nil, with every field set.
@@ -99,8 +101,8 @@ func (o *Options) withDefaults() (Options, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.fs == nil {
-		c.fs = segment.OS
+	if c.FS == nil {
+		c.FS = segment.OS
 	}
 	return c, c.check()
 }

@@ -78,7 +78,7 @@ func (db *DB) recover() error {
 // clean removes files that nothing is missing without.
 func (db *DB) clean(stale []string) error {
 	for _, name := range stale {
-		err := db.opt.fs.Remove(filepath.Join(db.dir, name))
+		err := db.opt.FS.Remove(filepath.Join(db.dir, name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) { // another of its name was finished since
 			return err
 		}
@@ -102,7 +102,7 @@ type fileNames struct{ sealed, logs, stale []string }
 
 // sweep lists the files.
 func (db *DB) sweep() (found fileNames, err error) {
-	names, err := db.opt.fs.List(db.dir)
+	names, err := db.opt.FS.List(db.dir)
 	if err != nil {
 		return found, err
 	}
@@ -156,7 +156,7 @@ func (db *DB) create() error {
 		return err
 	}
 	var err error
-	if db.states, err = createStates(path, db.id); err != nil {
+	if db.states, err = createStates(db.opt.FS, path, db.id); err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	return nil
@@ -171,7 +171,7 @@ func (db *DB) createLog() error {
 	}
 	var salt [4]byte
 	rand.Read(salt[:])
-	l, err := segment.CreateLog(db.opt.fs, db.dir, segment.LogHeader{
+	l, err := segment.CreateLog(db.opt.FS, db.dir, segment.LogHeader{
 		Salt: binary.LittleEndian.Uint32(salt[:]), First: db.last + 1,
 		Created: db.opt.Now().UnixNano(), Database: db.id,
 	})
@@ -190,7 +190,7 @@ func (db *DB) replay(names fileNames) error {
 	}
 	durable := uint64(0)
 	for i, name := range names.logs {
-		l, err := segment.OpenLog(db.opt.fs, filepath.Join(db.dir, name))
+		l, err := segment.OpenLog(db.opt.FS, filepath.Join(db.dir, name))
 		if err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (db *DB) openSealed(names []string) error {
 	var all []*segment.Sealed
 	defer func() { db.replaceFiles(all, nil) }()
 	for _, name := range names {
-		s, err := segment.OpenSealed(db.opt.fs, filepath.Join(db.dir, name), db.cache)
+		s, err := segment.OpenSealed(db.opt.FS, filepath.Join(db.dir, name), db.cache)
 		if err != nil {
 			return err
 		}
@@ -262,9 +262,9 @@ func (db *DB) takeSealed(s *segment.Sealed) error {
 // One that cannot be used is built anew in the background.
 func (db *DB) openStates() (durable uint64) {
 	path := statesPath(db.dir)
-	s, durable, reason := openStates(path, db.id)
+	s, durable, reason := openStates(db.opt.FS, path, db.id)
 	if s == nil {
-		s = &states{path: path}
+		s = &states{fs: db.opt.FS, path: path}
 		cause := errors.New(reason)
 		s.damage.Store(&cause)
 		db.recovery.StateRebuilt, db.recovery.StateReason = true, reason

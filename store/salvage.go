@@ -21,7 +21,7 @@ import (
 func (db *DB) salvage(cause error) error {
 	start := time.Now()
 	db.salvaged = true
-	db.states = &states{path: statesPath(db.dir)}
+	db.states = &states{fs: db.opt.FS, path: statesPath(db.dir)}
 	db.states.damage.Store(&cause) // states are asked of the events
 	if err := db.triage(); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (db *DB) salvage(cause error) error {
 		return err
 	}
 	for i, name := range names.logs {
-		l, err := segment.OpenLog(db.opt.fs, filepath.Join(db.dir, name))
+		l, err := segment.OpenLog(db.opt.FS, filepath.Join(db.dir, name))
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (db *DB) salvage(cause error) error {
 // triage finds out which files cannot be used: those that cannot be opened and
 // those of another database than most.
 func (db *DB) triage() error {
-	names, err := db.opt.fs.List(db.dir)
+	names, err := db.opt.FS.List(db.dir)
 	if err != nil {
 		return err
 	}
@@ -96,14 +96,14 @@ func (db *DB) triage() error {
 func (db *DB) identify(name string) (id [16]byte, ok bool, err error) {
 	path := filepath.Join(db.dir, name)
 	if _, ok := segment.ParseLogName(name); ok {
-		l, err := segment.OpenLog(db.opt.fs, path)
+		l, err := segment.OpenLog(db.opt.FS, path)
 		if err != nil {
 			return id, false, err
 		}
 		return l.Header.Database, true, l.Close()
 	}
 	if _, _, ok := segment.ParseSealedName(name); ok {
-		s, err := segment.OpenSealed(db.opt.fs, path, db.cache)
+		s, err := segment.OpenSealed(db.opt.FS, path, db.cache)
 		if err != nil {
 			return id, false, err
 		}
@@ -127,7 +127,7 @@ func (db *DB) salvageSealed(names []string) error {
 	var all []*segment.Sealed
 	defer func() { db.replaceFiles(all, nil) }()
 	for _, name := range names {
-		s, err := segment.OpenSealed(db.opt.fs, filepath.Join(db.dir, name), db.cache)
+		s, err := segment.OpenSealed(db.opt.FS, filepath.Join(db.dir, name), db.cache)
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,7 @@ func (db *DB) salvageEnd() {
 			break
 		}
 	}
-	s, durable, _ := openStates(statesPath(db.dir), db.id)
+	s, durable, _ := openStates(db.opt.FS, statesPath(db.dir), db.id)
 	if s == nil {
 		return
 	}

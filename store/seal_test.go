@@ -171,7 +171,7 @@ func (f *crashFile) Sync() error {
 
 // crashOptions has nothing happen in the background.
 func crashOptions(fs segment.FS) *Options {
-	return &Options{fs: fs, noSeal: true, SegmentSize: 700, Fanout: 2, FoldStep: 3, CheckpointEvery: time.Hour, Folds: map[string]FoldFunc{"count": countFold}}
+	return &Options{FS: fs, noSeal: true, SegmentSize: 700, Fanout: 2, FoldStep: 3, CheckpointEvery: time.Hour, Folds: map[string]FoldFunc{"count": countFold}}
 }
 
 func countFold(state Fields, _ Event) Fields {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/annalsdb/annals/segment"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
@@ -56,6 +57,7 @@ const statesVersion = 1
 
 // states is the bbolt file.
 type states struct {
+	fs   segment.FS
 	path string
 
 	// mu lets the file be replaced while nobody reads it.
@@ -76,8 +78,8 @@ type states struct {
 	stuck bool
 }
 
-func openBolt(path string) (db *bolt.DB, err error) {
-	err = guard(func() error {
+func openBolt(fs segment.FS, path string) (db *bolt.DB, err error) {
+	err = guarded(fs, path, func() error {
 		db, err = bolt.Open(path, 0o644, &bolt.Options{
 			Timeout:         time.Second, // the directory's lock is ours: nobody else should have it
 			FreelistType:    bolt.FreelistMapType,
@@ -121,20 +123,25 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
+// guarded guards f, in which bbolt changes the file at path.
+func guarded(fs segment.FS, path string, f func() error) error {
+	return fs.Mapped(path, func() error { return guard(f) })
+}
+
 // openStates opens the file and reads which position it reaches. The reason is
 // why it cannot be used, "" if it can.
-func openStates(path string, id [16]byte) (s *states, position uint64, reason string) {
+func openStates(fs segment.FS, path string, id [16]byte) (s *states, position uint64, reason string) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, 0, "there is no " + statesName
 	}
 	if err := checkMeta(path); err != nil {
 		return nil, 0, fmt.Sprintf("%s is damaged: %v", statesName, err)
 	}
-	db, err := openBolt(path)
+	db, err := openBolt(fs, path)
 	if err != nil {
 		return nil, 0, fmt.Sprintf("%s cannot be opened: %v", statesName, err)
 	}
-	s = &states{path: path, db: db}
+	s = &states{fs: fs, path: path, db: db}
 	if position, err = s.readMeta(id); err != nil {
 		guard(db.Close)
 		return nil, 0, fmt.Sprintf("%s cannot be used: %v", statesName, err)
@@ -180,17 +187,20 @@ func (s *states) readMeta(id [16]byte) (position uint64, err error) {
 }
 
 // createStates makes an empty file at path.
-func createStates(path string, id [16]byte) (*states, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+func createStates(fs segment.FS, path string, id [16]byte) (*states, error) {
+	if err := fs.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	db, err := openBolt(path)
+	db, err := openBolt(fs, path)
 	if err != nil {
 		return nil, err
 	}
-	s := &states{path: path, db: db}
+	s := &states{fs: fs, path: path, db: db}
 	s.checked.Store(true)
-	if err := db.Update(func(tx *bolt.Tx) error { return putMeta(tx, id, 0) }); err != nil {
+	err = guarded(fs, path, func() error {
+		return db.Update(func(tx *bolt.Tx) error { return putMeta(tx, id, 0) })
+	})
+	if err != nil {
 		db.Close()
 		return nil, err
 	}
@@ -302,7 +312,7 @@ func (s *states) update(write func(tx *bolt.Tx) error) error {
 	// and see none of what it writes.
 	s.readers.pause()
 	defer s.readers.resume()
-	err := guard(func() error { return s.db.Update(write) })
+	err := guarded(s.fs, s.path, func() error { return s.db.Update(write) })
 	if errors.Is(err, errPanic) {
 		s.stuck = true
 		s.damage.CompareAndSwap(nil, &err)
@@ -365,14 +375,14 @@ func (s *states) compact() error {
 		return nil
 	}
 	tmp := s.path + ".tmp"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := s.fs.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	to, err := openBolt(tmp)
+	to, err := openBolt(s.fs, tmp)
 	if err != nil {
 		return fmt.Errorf("compact %s: %w", s.path, err)
 	}
-	err = guard(func() error { return bolt.Compact(to, s.db, compactFrom) })
+	err = guarded(s.fs, tmp, func() error { return bolt.Compact(to, s.db, compactFrom) })
 	if err = errors.Join(err, to.Close()); err != nil {
 		return fmt.Errorf("compact %s: %w", s.path, err)
 	}
@@ -384,10 +394,10 @@ func (s *states) replace(path string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closeBolt() // it is damaged: whether it can be closed does not matter
-	if err := os.Rename(path, s.path); err != nil {
+	if err := s.fs.Rename(path, s.path); err != nil {
 		return err
 	}
-	db, err := openBolt(s.path)
+	db, err := openBolt(s.fs, s.path)
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func (db *DB) seal(log *logFile, last uint64) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := segment.OpenSealed(db.opt.fs, path, db.cache)
+	sealed, err := segment.OpenSealed(db.opt.FS, path, db.cache)
 	if err != nil {
 		return err
 	}
@@ -158,12 +158,12 @@ func (db *DB) seal(log *logFile, last uint64) error {
 	db.mu.Unlock()
 	<-before.idle
 	db.forget(log, last)
-	return errors.Join(log.Close(), db.opt.fs.Remove(log.Path))
+	return errors.Join(log.Close(), db.opt.FS.Remove(log.Path))
 }
 
 // work is how a sealed file is made that begins at position first.
 func (db *DB) work(first uint64) segment.Work {
-	return segment.Work{FS: db.opt.fs, Dir: db.dir, Step: db.pace, Fold: db.foldpoints(first)}
+	return segment.Work{FS: db.opt.FS, Dir: db.dir, Step: db.pace, Fold: db.foldpoints(first)}
 }
 
 // framesOf is all frames of a log file.
@@ -240,7 +240,7 @@ func (db *DB) mergeSome() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("merge %d files from %s on: %w", len(in), in[0].Path, err)
 	}
-	merged, err := segment.OpenSealed(db.opt.fs, path, db.cache)
+	merged, err := segment.OpenSealed(db.opt.FS, path, db.cache)
 	if err != nil {
 		return false, err
 	}
@@ -254,7 +254,7 @@ func (db *DB) mergeSome() (bool, error) {
 	db.mu.Unlock()
 	<-before.idle
 	for _, s := range in {
-		err = errors.Join(err, s.Close(), db.opt.fs.Remove(s.Path))
+		err = errors.Join(err, s.Close(), db.opt.FS.Remove(s.Path))
 	}
 	return true, err
 }
