@@ -57,6 +57,9 @@ func (db *DB) Recovery() Recovery { return db.recovery }
 func (db *DB) recover() error {
 	start := time.Now()
 	names, err := db.sweep()
+	if err == nil {
+		err = db.opt.FS.SyncDir(db.dir) // a name that is found may not be durable
+	}
 	if err != nil {
 		return err
 	}
@@ -211,6 +214,11 @@ func (db *DB) replay(names fileNames) error {
 	if db.last < durable {
 		return &CorruptError{File: db.log.Path, First: db.last + 1, Last: durable,
 			Cause: fmt.Sprintf("the log ends at position %d, but position %d was durable; restore the missing log files or their ends from a copy", db.last, durable)}
+	}
+	// What a process wrote that was killed before it synced is found, and shown from
+	// now on, and the next crash may be that of the machine.
+	if err := db.log.Sync(); err != nil {
+		return err
 	}
 	db.visible.Store(db.last)
 	db.synced = db.log.end.Load()

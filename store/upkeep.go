@@ -56,13 +56,13 @@ func (db *DB) upkeep(timeUp bool) error {
 		err = db.sealAll()
 	}
 	half := db.bound() / 2
+	db.checkpoint.Lock() // the check reads pages that a checkpoint would be writing
 	if timeUp || db.memory.dirty.Load() > half || db.memory.held() > db.bound() || db.states.damage.Load() != nil {
-		db.checkpoint.Lock()
 		err = errors.Join(err, db.writeCheckpoint(context.Background()))
-		db.checkpoint.Unlock()
 	} else {
 		db.states.check()
 	}
+	db.checkpoint.Unlock()
 	if db.memory.held() > db.bound() {
 		db.evict()
 	}
