@@ -250,6 +250,9 @@ func (db *DB) rebuild(ctx context.Context) error {
 		err = closed
 	}
 	if err == nil {
+		err = db.syncLog() // the records may be of events that came meanwhile
+	}
+	if err == nil {
 		err = db.states.replace(tmp)
 	}
 	if err != nil {
