@@ -75,10 +75,11 @@ func (db *DB) writeCheckpoint(ctx context.Context) error {
 	if total == 0 && position == db.states.reached.Load() {
 		return nil
 	}
-	for i, s := range db.streams.Load().list[:len(lists)] {
-		db.fill(s, lists[i])
+	var written []dirtyKey
+	err := db.fill(lists)
+	if err == nil {
+		written, err = db.writeStates(ctx, position, lists)
 	}
-	written, err := db.writeStates(ctx, position, lists)
 	db.settle(lists, written)
 	if err != nil && db.states.damage.Load() != nil {
 		return db.rebuild(ctx)
@@ -314,31 +315,48 @@ func (t *trail) record(seq uint64) (r record, ok bool, err error) {
 	return r, true, nil
 }
 
-// fill computes from the events the records of the keys that have only been
-// promised one.
-func (db *DB) fill(s *stream, keys []*key) {
-	for part := range slices.Chunk(keys, fillKeys) {
-		db.mu.Lock()
-		for _, k := range part {
-			if r := k.Data.newest.Load(); r != nil && r.due {
-				db.fillOne(s, k, r)
+// fill computes from the events the records of the keys, by stream, that have only
+// been promised one.
+func (db *DB) fill(lists [][]*key) error {
+	for i, s := range db.streams.Load().list[:len(lists)] {
+		for part := range slices.Chunk(lists[i], fillKeys) {
+			if err := db.fillSome(s, part); err != nil {
+				return err
 			}
 		}
-		db.mu.Unlock()
 	}
+	return nil
 }
 
-func (db *DB) fillOne(s *stream, k *key, due *overlaid) {
+func (db *DB) fillSome(s *stream, keys []*key) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, k := range keys {
+		if r := k.Data.newest.Load(); r != nil && r.due {
+			if err := db.fillOne(s, k, r); err != nil {
+				return fmt.Errorf("state of key %q of stream %q: %w", k.Name, s.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// fillOne fails if the head of k cannot be read: bbolt has no way to say that it is
+// not known, as it has for a state.
+func (db *DB) fillOne(s *stream, k *key, due *overlaid) error {
 	t := &db.writer
 	t.follow(db, db.files.Load(), s, k.Name, k)
 	if k.Data.partial {
-		if h, err := t.head(latestSeq); err == nil {
-			k.Data.head, k.Data.partial = h, false
+		h, err := t.head(latestSeq)
+		if err != nil {
+			return err
 		}
+		k.Data.head, k.Data.partial = h, false
 	}
 	st, err := t.stateAt(latest, latestSeq)
 	r := &overlaid{}
 	r.set(&record{head: k.Data.head, state: st, unknown: err != nil})
 	db.memory.dirty.Add(r.size() - due.size())
 	k.Data.newest.Store(r)
+	return nil
 }
