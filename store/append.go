@@ -129,11 +129,11 @@ func (db *DB) prepare(ctx context.Context, b *batch) (r Receipt, wait *group, er
 			return r, db.pending(), err
 		}
 	}
-	if err := db.checkExpect(b.expect); err != nil {
-		return r, nil, err
+	if err = db.checkExpect(b.expect); err == nil {
+		err = db.checkBoundary(b)
 	}
-	if err := db.checkBoundary(b); err != nil {
-		return r, nil, err
+	if err != nil {
+		return r, db.pending(), err
 	}
 	if err := db.checkRetractions(b.events); err != nil {
 		return r, nil, err

@@ -107,7 +107,8 @@ func (db *DB) commit(ctx context.Context, b *batch) (Receipt, error) {
 		wait = db.awaitStarted
 	}
 	// A repeat waits until what it repeats is durable, and a batch without
-	// events until what it was checked against is.
+	// events, or one that is refused, until what it was checked against is:
+	// nobody can read that yet.
 	if synced := wait(g); synced != nil {
 		return Receipt{}, synced
 	}
