@@ -243,7 +243,7 @@ func (c crash) happen(d, found *Disk, h *crashHistory) error {
 	}
 	err := found.Save(false)
 	if err == nil {
-		err = next.goOn(seed)
+		err = next.goOn(seed, c.loss == Killed)
 	}
 	if err == nil {
 		return nil
@@ -266,10 +266,11 @@ func (c crash) keep(d *Disk) string {
 }
 
 // goOn opens what is found after a crash, looks at it, and goes on as the seed
-// says, up to another crash somewhere and past it.
-func (l *crashLife) goOn(seed uint64) error {
+// says, in some cases up to another crash somewhere and past it. A kill alone loses
+// nothing; it is the next crash that may.
+func (l *crashLife) goOn(seed uint64, killed bool) error {
 	then := "append"
-	if at := 1 + l.rnd.IntN(80); l.depth <= *crashDepth && l.rnd.IntN(4) == 0 {
+	if at := 1 + l.rnd.IntN(80); l.depth <= *crashDepth && (killed || l.rnd.IntN(4) == 0) {
 		then = crashOnward
 		l.disk.Crash = func(d *Disk) {
 			if n, _ := d.Changes(); n == at && l.err == nil {

@@ -161,6 +161,7 @@ func (h *linearHistory) run(rnd *rand.Rand) (err error) {
 		if err := h.db.Define(context.Background(), store.Stream{Name: "s"}); err != nil {
 			return err
 		}
+		calls := h.calls() + 100 + rnd.IntN(100)
 		var clients sync.WaitGroup
 		errs := make([]error, linearClients+1)
 		for c := range linearClients {
@@ -168,7 +169,6 @@ func (h *linearHistory) run(rnd *rand.Rand) (err error) {
 			clients.Go(func() { errs[c] = h.client(c, own) })
 		}
 		clients.Go(func() { errs[linearClients] = h.tail() })
-		calls := len(h.all) + 100 + rnd.IntN(100)
 		for h.calls() < calls {
 			time.Sleep(100 * time.Microsecond)
 		}

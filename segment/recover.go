@@ -46,6 +46,20 @@ func (l *Log) Recover(newest bool, durable uint64, visit func(*Frame) error) (en
 	}
 }
 
+// Renew makes durable what stands from one offset to the other, whatever came of
+// the syncs before. After a sync that failed, Linux still shows what was written and
+// takes it for written back: another sync does nothing, so it is written again.
+func (l *Log) Renew(from, to int64) error {
+	b := make([]byte, to-from)
+	if n, err := l.readAt(b, from); n < len(b) {
+		return fmt.Errorf("read log file %s at offset %d: %w", l.Path, from, err)
+	}
+	if err := l.Write(b, from); err != nil {
+		return err
+	}
+	return l.Sync()
+}
+
 // cut removes the torn tail that begins at the bad frame. Zeros reserved ahead
 // are no tail: they stay.
 func (l *Log) cut(bad *CorruptError) (torn int64, err error) {

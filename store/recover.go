@@ -191,7 +191,7 @@ func (db *DB) replay(names fileNames) error {
 	if err := db.openSealed(names.sealed); err != nil {
 		return err
 	}
-	durable := uint64(0)
+	durable, synced := uint64(0), int64(0) // a position; an offset in the newest log file
 	for i, name := range names.logs {
 		l, err := segment.OpenLog(db.opt.FS, filepath.Join(db.dir, name))
 		if err != nil {
@@ -204,7 +204,7 @@ func (db *DB) replay(names fileNames) error {
 			durable = db.openStates()
 		}
 		db.addLog(l, segment.LogHead)
-		if err := db.replayLog(l, i == len(names.logs)-1, durable); err != nil {
+		if synced, err = db.replayLog(l, i == len(names.logs)-1, durable); err != nil {
 			return err
 		}
 	}
@@ -215,9 +215,9 @@ func (db *DB) replay(names fileNames) error {
 		return &CorruptError{File: db.log.Path, First: db.last + 1, Last: durable,
 			Cause: fmt.Sprintf("the log ends at position %d, but position %d was durable; restore the missing log files or their ends from a copy", db.last, durable)}
 	}
-	// What a process wrote that was killed before it synced is found, and shown from
-	// now on, and the next crash may be that of the machine.
-	if err := db.log.Sync(); err != nil {
+	// What a process wrote that was killed before it synced, or whose sync failed, is
+	// found, and shown from now on, and the next crash may be that of the machine.
+	if err := db.log.Renew(synced, db.log.end.Load()); err != nil {
 		return err
 	}
 	db.visible.Store(db.last)
@@ -281,16 +281,18 @@ func (db *DB) openStates() (durable uint64) {
 	return durable
 }
 
-func (db *DB) replayLog(l *segment.Log, newest bool, durable uint64) error {
+// replayLog enters what a log file holds, and returns the offset up to which it says
+// that it was synced.
+func (db *DB) replayLog(l *segment.Log, newest bool, durable uint64) (synced int64, err error) {
 	log := db.log
 	wrong := func(offset int64, cause string) error {
 		return &CorruptError{File: l.Path, Offset: offset, First: db.last + 1, Cause: cause}
 	}
 	switch {
 	case l.Header.Database != db.id:
-		return wrong(0, "the file belongs to another database than those before it")
+		return 0, wrong(0, "the file belongs to another database than those before it")
 	case l.Header.First != db.last+1:
-		return wrong(0, fmt.Sprintf("the file begins at position %d, those before it end at %d; a file is missing or twice there", l.Header.First, db.last))
+		return 0, wrong(0, fmt.Sprintf("the file begins at position %d, those before it end at %d; a file is missing or twice there", l.Header.First, db.last))
 	}
 	end, torn, err := l.Recover(newest, durable, func(f *segment.Frame) error {
 		if f.First != db.last+1 {
@@ -299,11 +301,12 @@ func (db *DB) replayLog(l *segment.Log, newest bool, durable uint64) error {
 		if err := db.replayFrame(log, f); err != nil {
 			return wrong(f.Offset, err.Error())
 		}
+		synced = f.Durable
 		return nil
 	})
 	log.end.Store(end)
 	db.recovery.TornBytes = torn
-	return err
+	return min(max(synced, segment.LogHead), end), err
 }
 
 // replayFrame enters what a frame holds. Keys with events that bbolt lacks are due
