@@ -56,7 +56,7 @@ func TestCrash(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64N(1 << 32)
 	}
-	matrix := &crashMatrix{cells: map[string]map[Loss]int{}}
+	matrix := &crashMatrix{map[string]map[Loss]int{}, map[string]bool{}}
 	defer matrix.report(t)
 	for _, mode := range []store.SyncMode{store.SyncAlways, store.SyncNever} {
 		t.Run(fmt.Sprint("sync=", mode), func(t *testing.T) {
@@ -232,7 +232,7 @@ func (c crash) after(d *Disk) *Disk {
 func (c crash) happen(d, found *Disk, h *crashHistory) error {
 	n, change := d.Changes()
 	c.of.tried.crashes++
-	c.of.tried.matrix.add(change, c.loss)
+	c.of.tried.matrix.add(change, c.loss, c.of.depth == 0)
 	next := newCrashLife(rand.New(rand.NewPCG(c.seed, 2)), c.of.tried, c.of.mode, found)
 	next.depth = c.of.depth + 1
 	seed := next.seed

@@ -1,6 +1,9 @@
 package segment
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Stream is the definition of a stream as it stands in the log.
 type Stream struct {
@@ -41,11 +44,12 @@ func (s *Stream) setBits(bits byte) bool {
 // ParseStream reads the body of a definition's row. Its strings are copies.
 func ParseStream(body string) (Stream, error) {
 	c := Decoder{s: body}
-	s := Stream{Number: uint32(c.Uvarint())}
+	number := c.Uvarint()
+	s := Stream{Number: uint32(number)}
 	s.Name = string([]byte(c.Text()))
 	s.Fold = string([]byte(c.Text()))
 	known := s.setBits(c.Byte())
-	if c.bad || c.s != "" || !known {
+	if c.bad || c.s != "" || !known || number > math.MaxUint32 {
 		return Stream{}, errRow
 	}
 	return s, nil
