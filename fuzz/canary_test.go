@@ -46,7 +46,7 @@ var canaries = []canary{
 	},
 	{
 		"what Open finds is not synced", "store/recover.go",
-		"	if err := db.log.Renew(synced, db.log.end.Load()); err != nil {\n		return err\n	}\n", "",
+		"	if err := db.log.Renew(synced, db.log.end.Load()); err != nil {\n		return err\n	}\n", "	_ = synced\n",
 		"./fuzz", []string{"-run=TestCrash$/sync=0", "-crashseed=1", "-crashevery=1"},
 	},
 	{

@@ -197,3 +197,11 @@ func TestAppend_FailedSyncReachesTheWholeGroup(t *testing.T) {
 	writers.Wait()
 	want(t, db, "a", 0)
 }
+
+// stop ends the use of a database as a crash does.
+func stop(db *DB) {
+	db.closed.Store(true)
+	close(db.stop)
+	db.background.Wait()
+	db.release()
+}
