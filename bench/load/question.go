@@ -21,7 +21,7 @@ func (l *Load) TotalMatching(n int, m Match) Total {
 	}
 	var s sum
 	for i := range n {
-		r := l.Content(i)
+		r := l.Content(i % NumContents)
 		if m.Part != "" && has[l.draw(i)] || m.Part == "" && r.Type == m.Type && r.Status == m.Status {
 			s.add(r.Value)
 		}
@@ -34,7 +34,7 @@ func (l *Load) TotalMatching(n int, m Match) Total {
 func (l *Load) CheckByKey(n int, run func(visit func(key string, t Total)) error) (keys int, err error) {
 	sums, place := make([]sum, len(l.Keys)), l.places()
 	for i := range n {
-		sums[l.draw(i)].add(l.Content(i).Value)
+		sums[l.draw(i)].add(l.Content(i%NumContents).Value)
 	}
 	var wrong error
 	err = run(func(key string, t Total) {
@@ -112,7 +112,7 @@ func (t *Top) Visit(visit func(key string, r Reading)) {
 func (l *Load) CheckTop(n, most int, run func(visit func(key string, r Reading)) error) error {
 	want, got := NewTop(most), NewTop(most)
 	for i := range n {
-		if want.Wants(l.Content(i).Value, l.Nanos(i)) {
+		if want.Wants(l.Content(i%NumContents).Value, l.Nanos(i)) {
 			want.Add(l.Key(i), l.Reading(i))
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-const questionEvents = 3000
+// questionEvents are more than there are contents.
+const questionEvents = NumContents + 3000
 
 // all is the first events, each with its key.
 func all(l *Load) (rows []topRow) {
