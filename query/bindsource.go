@@ -5,14 +5,16 @@ import (
 	"slices"
 
 	"github.com/annalsdb/annals/segment"
+	"github.com/annalsdb/annals/store"
 )
 
 // source is what a plan reads: a stream, as what, and at which moment.
 type source struct {
-	kind   sourceKind
-	stream string
-	plan   *plan  // querySource
-	name   string // that its columns are qualified with
+	kind      sourceKind
+	stream    string
+	plan      *plan            // querySource
+	aggregate *store.Aggregate // aggregateSource
+	name      string           // that its columns are qualified with
 
 	// Event time from lo to hi, both inclusive: of events, when they happened;
 	// of states, as of hi; of history, the moments at one of which a state was
@@ -37,7 +39,12 @@ func (b *binder) bindSources(q Query) error {
 	for i, from := range all {
 		at := Expr{at: from.at}
 		s := &source{kind: from.kind, stream: from.stream, name: from.name(), lo: math.MinInt64, hi: math.MaxInt64}
-		if from.query != nil {
+		if a := b.aggregateOf(from); a != nil {
+			if err := b.bindAggregate(s, a, from); err != nil {
+				return err
+			}
+			from.moment, from.known = moment{}, known{}
+		} else if from.query != nil {
 			if err := b.bindDerived(s, from); err != nil {
 				return err
 			}

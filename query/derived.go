@@ -49,7 +49,11 @@ func (b *binder) checkOutput(s *source, name string, e Expr) error {
 	if s.output(name) != nil {
 		return nil
 	}
-	return b.fail(e, "the inner SELECT has no column %s%s", quoteName(name), meant(name, s.plan.names))
+	what := "the inner SELECT"
+	if a := s.plan.sources[0]; a.kind == aggregateSource {
+		what = "aggregate " + quoteName(a.stream)
+	}
+	return b.fail(e, "%s has no column %s%s", what, quoteName(name), meant(name, s.plan.names))
 }
 
 // bindPlaces checks that the rows of an inner query say when they happened, and where

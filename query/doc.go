@@ -23,11 +23,15 @@
 //	                index.Predicate, and what is left of it
 //	evaluator       eval.go: a node's value for one row
 //	executor        run.go: reads, joins, groups, puts in order; ranker.go: numbers rows;
-//	                derived.go: a query that another one reads
+//	                derived.go: a query that another one reads; aggregatesource.go: a
+//	                maintained aggregate
 //
-// [Run] asks a [Reader], which [View] makes of a view of the engine and [File] of a
-// sealed file alone, and gives a [Result]: rows, batches of columns, or structs, computed while they are gone
-// through, and [Stats], what they cost.
+// [Run] asks a [Reader], which [View] makes of a view of the engine, [DB] of a database
+// with its maintained aggregates, and [File] of a sealed file alone, and gives a
+// [Result]: rows, batches of columns, or structs, computed while they are gone through,
+// and [Stats], what they cost. Statements about aggregates (statement.go) are carried
+// out by Run at once; define.go makes a SELECT the definition of one, whose expressions
+// (expression.go) work on the columns of events.
 //
 // # How it runs
 //

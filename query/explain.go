@@ -46,7 +46,7 @@ func (x *executor) explainSource(line lines) {
 		x.explainDerived(line)
 		return
 	}
-	line("read %s of %s%s%s", [...]string{"events", "all events", "states", "histories", "changes"}[s.kind], quoteName(s.stream), s.when(), x.took("read"))
+	line("read %s of %s%s%s", [...]string{"events", "all events", "states", "histories", "changes", aggregateSource: "results"}[s.kind], quoteName(s.stream), s.when(), x.took("read"))
 	if s.empty() {
 		line("  nothing: the range of time is empty")
 	}

@@ -44,7 +44,7 @@ func readGrammar(t *testing.T) grammar {
 func TestGrammar_Examples(t *testing.T) {
 	for _, s := range readGrammar(t).sections {
 		for _, text := range s.examples {
-			if !strings.HasPrefix(text, "SELECT ") && !strings.HasPrefix(text, "EXPLAIN ") {
+			if first, _, _ := strings.Cut(text, " "); !slices.Contains([]string{"SELECT", "EXPLAIN", "CREATE", "DROP", "SHOW"}, first) {
 				text = "SELECT " + text + " FROM orders"
 			}
 			q, err := Parse(text)
@@ -54,6 +54,9 @@ func TestGrammar_Examples(t *testing.T) {
 			}
 			if again, err := Parse(q.String()); err != nil || !again.Equal(q) {
 				t.Errorf("%s: %s is printed as %s, %v", s.name, text, q, err)
+			}
+			if q.verb == drops || q.verb == shows {
+				continue // nothing is bound
 			}
 			star := len(q.items) == 0 || q.items[0].Expr.op == starOp // it needs to know the fields
 			if _, err := bind(q, nil, nil); err != nil && !star && !strings.Contains(text, "$") {

@@ -11,7 +11,7 @@ import (
 func Parse(text string) (Query, error) {
 	p := parser{lexer: lexer{text: text}}
 	p.advance()
-	q := p.query()
+	q := p.statement()
 	p.sign(";")
 	if p.tok.kind != endToken {
 		p.expected("the end of the query")

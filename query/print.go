@@ -39,7 +39,7 @@ var operators = map[op]struct {
 // built of what is no value.
 func (q Query) String() string {
 	var p printer
-	p.query(q)
+	p.statement(q)
 	return p.String()
 }
 

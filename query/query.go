@@ -10,10 +10,12 @@ import (
 	"github.com/annalsdb/annals/segment"
 )
 
-// Query is one SELECT: an immutable value, safe for concurrent use, made by
+// Query is one SELECT, or a statement about maintained aggregates: an immutable value, safe for concurrent use, made by
 // [Parse] or by [From] and its kin. Each of its methods that make a query returns
 // another one and leaves it as it is.
 type Query struct {
+	verb     verb
+	name     Expr // of the aggregate that is created or dropped
 	explain  Explained
 	distinct bool
 	items    []Item
@@ -219,6 +221,7 @@ func (s Source) unplaced() Source {
 
 // each is a copy of q with f of each of its expressions.
 func (q Query) each(f func(Expr) Expr) Query {
+	q.name = f(q.name)
 	q.items = mapped(q.items, func(i Item) Item { return Item{f(i.Expr), i.Name} })
 	q.from = q.from.each(f)
 	q.joins = mapped(q.joins, func(j Join) Join { return Join{j.Kind, j.Source.each(f), f(j.On)} })
@@ -271,6 +274,7 @@ const (
 	historySource
 	changesSource
 	querySource
+	aggregateSource // inside of a query source, see bindAggregate
 )
 
 // moment is a moment or a range of event time.

@@ -39,6 +39,8 @@ func (x *executor) read(ctx context.Context, to visit) error {
 	switch first.kind {
 	case querySource:
 		err = x.readDerived(ctx, read)
+	case aggregateSource:
+		err = x.readAggregate(ctx, reader, read)
 	case eventsSource, allEventsSource:
 		err = x.readEvents(ctx, reader, read)
 	case stateSource:

@@ -19,6 +19,7 @@ type Result struct {
 	ctx   context.Context
 	x     *executor
 	names []string
+	fixed *Batch // an answer that is there; nil: it is computed
 	used  bool
 	done  bool
 }
@@ -35,6 +36,9 @@ func Run(ctx context.Context, r Reader, q Query, params ...any) (*Result, error)
 
 // Run is [Run] with settings.
 func (o *Options) Run(ctx context.Context, r Reader, q Query, params ...any) (*Result, error) {
+	if q.verb != selects {
+		return o.carryOut(ctx, r, q, params)
+	}
 	p, err := bind(q, r, params)
 	if err != nil {
 		return nil, err
@@ -81,6 +85,12 @@ func (r *Result) Batches() iter.Seq2[*Batch, error] {
 			return
 		}
 		r.used = true
+		if r.fixed != nil {
+			if r.fixed.Rows > 0 {
+				yield(r.fixed, nil)
+			}
+			return
+		}
 		if r.x.explain != NotExplained {
 			r.explained(yield)
 			return

@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "write what the scripts answer into the 
 //	                    engine has to find the same
 //	explain: TEXT       the plan
 //	analyze: TEXT       the plan, and what it took, without times
+//	ask: TEXT           what a database with the streams answers, statements included
 //	params: V, V        of the next command, as expressions
 //
 // An error is answered as it is. -update writes the answers anew.
@@ -115,6 +116,8 @@ func (s *session) answer(command string) string {
 		answer, err = s.ran(text, params)
 	case "explain":
 		answer, err = s.explained("EXPLAIN "+text, params)
+	case "ask":
+		return asked(s.t, s.engine().db, text, params...)
 	case "analyze":
 		answer, err = s.explained("EXPLAIN ANALYZE "+text, params)
 	default:

@@ -9,8 +9,8 @@ import (
 
 // unreserved are the keywords that are names too where a name can stand.
 var unreserved = []string{
-	"ANALYZE", "ASC", "AT", "BY", "CHANGES", "DESC", "ESCAPE", "EVENTS", "FILTER", "FIRST", "FLOAT64", "HISTORY", "HOP",
-	"JSON", "LAST", "NULLS", "OVER", "PARTITION", "SESSION", "STATE", "TIME", "TO",
+	"AGGREGATE", "AGGREGATES", "ANALYZE", "ASC", "AT", "BY", "CHANGES", "CREATE", "DESC", "DROP", "ESCAPE", "EVENTS", "FILTER",
+	"FIRST", "FLOAT64", "HISTORY", "HOP", "JSON", "LAST", "NULLS", "OVER", "PARTITION", "SESSION", "SHOW", "STATE", "TIME", "TO",
 }
 
 // Keywords is the keywords in upper case, sorted, for who offers to complete them.

@@ -8,46 +8,50 @@ import (
 // Decoder reads numbers, texts and fields from the front of a string. After the
 // first fault everything reads as zero; the fault is asked for once, at the end.
 // What it returns is part of the string.
+//
+// It counts where it stands and leaves the string as it is: cutting the string short
+// would write a pointer at each step, which costs twice while memory is collected.
 type Decoder struct {
-	s   string
+	all string
+	at  int // of the first byte that was not read
 	bad bool
 }
 
 // NewDecoder reads s.
-func NewDecoder(s string) Decoder { return Decoder{s: s} }
+func NewDecoder(s string) Decoder { return Decoder{all: s} }
 
 // Bad reports whether the string ended too early or said what no writer wrote.
 func (d *Decoder) Bad() bool { return d.bad }
 
 // Rest is what was not read yet.
-func (d *Decoder) Rest() string { return d.s }
+func (d *Decoder) Rest() string { return d.all[d.at:] }
 
-func (d *Decoder) fail() { d.s, d.bad = "", true }
+func (d *Decoder) fail() { d.at, d.bad = len(d.all), true }
 
 // Byte reads one byte.
 func (d *Decoder) Byte() byte {
-	if len(d.s) == 0 {
+	if d.at >= len(d.all) {
 		d.fail()
 		return 0
 	}
-	b := d.s[0]
-	d.s = d.s[1:]
+	b := d.all[d.at]
+	d.at++
 	return b
 }
 
 // Uvarint reads an unsigned integer.
 func (d *Decoder) Uvarint() uint64 {
-	if len(d.s) > 0 && d.s[0] < 0x80 { // most are one byte
-		v := uint64(d.s[0])
-		d.s = d.s[1:]
+	if d.at < len(d.all) && d.all[d.at] < 0x80 { // most are one byte
+		v := uint64(d.all[d.at])
+		d.at++
 		return v
 	}
-	v, n := binary.Uvarint(view(d.s))
+	v, n := binary.Uvarint(view(d.Rest()))
 	if n <= 0 {
 		d.fail()
 		return 0
 	}
-	d.s = d.s[n:]
+	d.at += n
 	return v
 }
 
@@ -60,7 +64,7 @@ func (d *Decoder) Varint() int64 {
 // Text reads a length and as many bytes.
 func (d *Decoder) Text() string {
 	n := d.Uvarint()
-	if n > uint64(len(d.s)) {
+	if n > uint64(len(d.all)-d.at) {
 		d.fail()
 		return ""
 	}
@@ -69,23 +73,21 @@ func (d *Decoder) Text() string {
 
 // Bytes reads n bytes.
 func (d *Decoder) Bytes(n int) string {
-	if n > len(d.s) {
+	if n > len(d.all)-d.at {
 		d.fail()
 		return ""
 	}
-	t := d.s[:n]
-	d.s = d.s[n:]
-	return t
+	d.at += n
+	return d.all[d.at-n : d.at]
 }
 
 func (d *Decoder) uint64() uint64 {
-	if len(d.s) < 8 {
+	if len(d.all)-d.at < 8 {
 		d.fail()
 		return 0
 	}
-	v := binary.LittleEndian.Uint64(view(d.s[:8]))
-	d.s = d.s[8:]
-	return v
+	d.at += 8
+	return binary.LittleEndian.Uint64(view(d.all[d.at-8 : d.at]))
 }
 
 // Field reads what [AppendField] wrote.

@@ -218,7 +218,7 @@ var errDirectory = errors.New("directory is malformed")
 // parseDirectory reads what append appended. Memory is a small multiple of the
 // length of b: every count is checked against what is left to read.
 func parseDirectory(b []byte, size int64) (*directory, error) {
-	p := directoryParser{Decoder: Decoder{s: viewString(b)}, directory: &directory{}, file: size}
+	p := directoryParser{Decoder: Decoder{all: viewString(b)}, directory: &directory{}, file: size}
 	p.readFields()
 	p.readShapes()
 	for i := range p.tables {
@@ -230,7 +230,7 @@ func parseDirectory(b []byte, size int64) (*directory, error) {
 		}
 	}
 	p.readZones()
-	if p.bad || p.s != "" {
+	if p.bad || p.Rest() != "" {
 		return nil, errDirectory
 	}
 	d := p.directory
@@ -251,7 +251,7 @@ type directoryParser struct {
 // count reads a number of things that take at least a byte each.
 func (p *directoryParser) count() int {
 	n := p.Uvarint()
-	if n > uint64(len(p.s)) {
+	if n > uint64(len(p.Rest())) {
 		p.fail()
 		return 0
 	}

@@ -152,7 +152,7 @@ func openFloats(b []byte) (p floatPage, err error) {
 	p.encoding = d.Byte()
 	switch p.encoding {
 	case floatBits:
-		p.ints, err = openInts(view(d.s))
+		p.ints, err = openInts(view(d.Rest()))
 	case floatDecimal:
 		err = p.openDecimal(&d)
 	case floatSplit:
@@ -169,14 +169,14 @@ func openFloats(b []byte) (p floatPage, err error) {
 func (p *floatPage) openDecimal(d *Decoder) (err error) {
 	p.decimal = decimal{e: d.Byte(), f: d.Byte()}
 	k := d.Uvarint()
-	if d.bad || k > blockRows || len(d.s) < 10*int(k) {
+	if d.bad || k > blockRows || len(d.Rest()) < 10*int(k) {
 		return errPageShort
 	}
 	if p.decimal.e > maxExponent || p.decimal.f > p.decimal.e {
 		return fmt.Errorf("page of floats with exponents %d and %d", p.decimal.e, p.decimal.f)
 	}
-	p.exceptions, p.places = view(d.s[:8*k]), view(d.s[8*k:10*k])
-	p.ints, err = openInts(view(d.s[10*k:]))
+	p.exceptions, p.places = view(d.Bytes(8*int(k))), view(d.Bytes(2*int(k)))
+	p.ints, err = openInts(view(d.Rest()))
 	return err
 }
 

@@ -114,7 +114,7 @@ var errSummary = errors.New("summary is malformed")
 
 // parseInfo reads what appendInfo appended into s.
 func parseInfo(b []byte, s *SealedInfo) error {
-	d := Decoder{s: string(b)}
+	d := Decoder{all: string(b)}
 	for _, t := range [...]*int64{&s.FirstRecorded, &s.LastRecorded, &s.MinTime, &s.MaxTime} {
 		*t = int64(d.uint64())
 	}
@@ -122,7 +122,7 @@ func parseInfo(b []byte, s *SealedInfo) error {
 		*n = d.Uvarint()
 	}
 	n := d.Uvarint()
-	if n > uint64(len(d.s)) {
+	if n > uint64(len(d.Rest())) {
 		return errSummary
 	}
 	s.Streams = make([]SealedStream, n)
@@ -132,7 +132,7 @@ func parseInfo(b []byte, s *SealedInfo) error {
 			return errSummary
 		}
 	}
-	if d.bad || d.s != "" || s.Rows != s.Last-s.First+1 || s.Rows > maxSealedRows {
+	if d.bad || d.Rest() != "" || s.Rows != s.Last-s.First+1 || s.Rows > maxSealedRows {
 		return errSummary
 	}
 	return nil

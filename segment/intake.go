@@ -219,7 +219,7 @@ func (in *intake) room() *[]int64 {
 // content takes the fields of r and is the number of their shape. What field has
 // no value in a column takes no room.
 func (in *intake) content(r *Row, room *[]int64) (uint32, error) {
-	d := Decoder{s: r.fields}
+	d := Decoder{all: r.fields}
 	n := d.Uvarint()
 	if n > MaxFields {
 		return 0, fmt.Errorf("%w: %d fields", errRow, n)
@@ -252,7 +252,7 @@ func (in *intake) content(r *Row, room *[]int64) (uint32, error) {
 			return 0, errRow
 		}
 	}
-	if d.bad || d.s != "" {
+	if d.bad || d.Rest() != "" {
 		return 0, errRow
 	}
 	*room = values

@@ -92,11 +92,11 @@ func (d *Decoder) packed(n int) (packed, error) {
 		p.step = d.Uvarint()
 	}
 	size := packedBytes(n, p.bits)
-	if d.bad || size > 0 && len(d.s) < size+pageSlack {
+	if d.bad || size > 0 && len(d.Rest()) < size+pageSlack {
 		return packed{}, errPageShort
 	}
-	p.data = view(d.s)
-	d.s = d.s[size:]
+	p.data = view(d.Rest())
+	d.at += size
 	return p, nil
 }
 

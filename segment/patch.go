@@ -42,11 +42,10 @@ func (d *Decoder) patches(n int) (p patches, err error) {
 	if p.values, err = d.packed(int(k)); err != nil {
 		return patches{}, err
 	}
-	if len(d.s) < 2*int(k) {
+	if len(d.Rest()) < 2*int(k) {
 		return patches{}, errPageShort
 	}
-	p.places = view(d.s[:2*k])
-	d.s = d.s[2*k:]
+	p.places = view(d.Bytes(2 * int(k)))
 	return p, nil
 }
 

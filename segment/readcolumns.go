@@ -367,7 +367,7 @@ func (c *Columns) addFields(r *Row) error {
 	if c.Only != nil && len(c.Only) == 0 {
 		return nil
 	}
-	d := Decoder{s: r.fields}
+	d := Decoder{all: r.fields}
 	n := d.Uvarint()
 	if n > MaxFields {
 		return errRow
@@ -376,7 +376,7 @@ func (c *Columns) addFields(r *Row) error {
 	for range n {
 		d.Field()
 	}
-	if d.bad || d.s != "" {
+	if d.bad || d.Rest() != "" {
 		return errRow
 	}
 	for range n {

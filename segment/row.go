@@ -138,7 +138,7 @@ var errRow = errors.New("row is malformed")
 
 // ParseRow reads the body of a row. The row's strings are parts of body.
 func ParseRow(body string) (Row, error) {
-	c := Decoder{s: body}
+	c := Decoder{all: body}
 	flags := c.Byte()
 	r := Row{Kind: Kind(flags & kindBits), Unchanged: flags&flagUnchanged != 0}
 	stream := c.Uvarint()
@@ -153,7 +153,7 @@ func ParseRow(body string) (Row, error) {
 	if r.Kind == Retraction || r.Unchanged {
 		r.Ref = c.Uvarint()
 	}
-	r.fields = c.s
+	r.fields = c.Rest()
 	if c.bad || stream > math.MaxUint32 || r.Kind > Retraction || r.Unchanged && r.Kind != Change {
 		return Row{}, errRow
 	}
@@ -195,10 +195,10 @@ func (r *Row) Encoded() string {
 // ParseFields reads what [AppendFields] wrote at the front of s, and returns
 // what follows it. Names and texts are parts of s.
 func ParseFields(s string) (Fields, string, error) {
-	c := Decoder{s: s}
+	c := Decoder{all: s}
 	n := c.Uvarint()
 	if n == 0 && !c.bad {
-		return nil, c.s, nil
+		return nil, c.Rest(), nil
 	}
 	if n > MaxFields {
 		return nil, "", fmt.Errorf("%w: %d fields", errRow, n)
@@ -210,5 +210,5 @@ func ParseFields(s string) (Fields, string, error) {
 	if c.bad {
 		return nil, "", errRow
 	}
-	return fs, c.s, nil
+	return fs, c.Rest(), nil
 }

@@ -133,8 +133,8 @@ func TestZone_RoundTrip(t *testing.T) {
 		case z.nans > 0:
 			kind = floatPages
 		}
-		d := Decoder{s: string(z.append(nil, kind))}
-		if got := d.zone(kind, 0x1000); d.bad || d.s != "" || got.count != z.count || got.differs(func() *zone { z.rows = 0x1000; return &z }()) {
+		d := Decoder{all: string(z.append(nil, kind))}
+		if got := d.zone(kind, 0x1000); d.bad || d.Rest() != "" || got.count != z.count || got.differs(func() *zone { z.rows = 0x1000; return &z }()) {
 			t.Errorf("read %+v, want %+v", got, z)
 		}
 	}

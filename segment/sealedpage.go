@@ -240,13 +240,13 @@ func (d *Decoder) presence(how byte, n int) (*presence, error) {
 	p := &presence{}
 	if how == pageBitmap {
 		size := (n + 7) / 8
-		if len(d.s) < size {
+		bits := d.Bytes(size)
+		if len(bits) < size {
 			return nil, errSparse
 		}
 		for i := range size {
-			p.words[i>>3] |= uint64(d.s[i]) << (8 * (i & 7))
+			p.words[i>>3] |= uint64(bits[i]) << (8 * (i & 7))
 		}
-		d.s = d.s[size:]
 		if n < blockRows && p.words[n>>6]>>(n&63) != 0 {
 			return nil, errSparse
 		}
@@ -292,7 +292,7 @@ func openPage(payload []byte, kind pageKind, n int) (*page, error) {
 		return p, nil
 	}
 	how := payload[0]
-	d := Decoder{s: viewString(payload[1:])}
+	d := Decoder{all: viewString(payload[1:])}
 	p.relative = how&pageRelative != 0
 	if how &^= pageRelative; how != 0 {
 		if how != pageBitmap && how != pageRuns {
@@ -305,7 +305,7 @@ func openPage(payload []byte, kind pageKind, n int) (*page, error) {
 		p.size += int64(unsafe.Sizeof(presence{}))
 		n = p.sparse.count
 	}
-	return p, p.openValues(view(d.s), n)
+	return p, p.openValues(view(d.Rest()), n)
 }
 
 func (p *page) openValues(b []byte, n int) (err error) {

@@ -43,13 +43,13 @@ func (s *Stream) setBits(bits byte) bool {
 
 // ParseStream reads the body of a definition's row. Its strings are copies.
 func ParseStream(body string) (Stream, error) {
-	c := Decoder{s: body}
+	c := Decoder{all: body}
 	number := c.Uvarint()
 	s := Stream{Number: uint32(number)}
 	s.Name = string([]byte(c.Text()))
 	s.Fold = string([]byte(c.Text()))
 	known := s.setBits(c.Byte())
-	if c.bad || c.s != "" || !known || number > math.MaxUint32 {
+	if c.bad || c.Rest() != "" || !known || number > math.MaxUint32 {
 		return Stream{}, errRow
 	}
 	return s, nil

@@ -155,14 +155,14 @@ const zoneSize = unsafe.Sizeof(zone{})
 func (d *directory) parseZones(b []byte, col int) ([]zone, error) {
 	t := &d.tables[rowTable]
 	zones := make([]zone, t.len())
-	p := Decoder{s: viewString(b)}
+	p := Decoder{all: viewString(b)}
 	for i := range zones {
 		zones[i].rows = uint32(t.blockLen(i))
 		if d.slot(t, i, col) >= 0 {
 			zones[i] = p.zone(t.kinds[col], t.blockLen(i))
 		}
 	}
-	if p.bad || p.s != "" {
+	if p.bad || p.Rest() != "" {
 		return nil, errZones
 	}
 	return zones, nil

@@ -69,8 +69,9 @@ var arrivals = []arrival{
 		store: store.Options{SegmentSize: 1 << 20, Fanout: 2}, reopen: 47_110},
 }
 
-// open puts the events as they come to rest. The database is closed with the test.
-func (a *arrival) open(t *testing.T) *store.DB {
+// open puts the events as they come to rest, and calls begun after the first batch. The
+// database is closed with the test.
+func (a *arrival) open(t *testing.T, begun func(db *store.DB)) *store.DB {
 	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
 	var db *store.DB
@@ -101,6 +102,9 @@ func (a *arrival) open(t *testing.T) *store.DB {
 		}
 		if _, err := db.Append(ctx, b); err != nil {
 			t.Fatal(err)
+		}
+		if n == len(b.Events) {
+			begun(db)
 		}
 		b.Events = b.Events[:0]
 		if n == a.reopen {
@@ -161,7 +165,7 @@ func TestQueries(t *testing.T) {
 			if err := a.config.Check(); err != nil {
 				t.Fatal(err)
 			}
-			db := a.open(t)
+			db := a.open(t, func(*store.DB) {})
 			for _, k := range knownAnswers {
 				text := "SELECT " + k.ask + " FROM (" + textOf(t, k.of) + ")"
 				if got := one(t, db, text); !slices.Equal(got, k.want) {

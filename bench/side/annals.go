@@ -41,6 +41,7 @@ type Engine struct {
 	dir     string
 	events  func() *Events // made by the first Put: they are not the database's
 	batches sync.Pool      // of *[]store.Event
+	minutes *store.Aggregate
 }
 
 // OpenEngine opens our side.
@@ -55,7 +56,12 @@ func OpenEngine(dir string, o Options) (*Engine, error) {
 		so.MemoryBytes = askMemory
 	}
 	var err error
-	e.DB, err = store.Open(dir, so)
+	if e.DB, err = store.Open(dir, so); err != nil || !o.Minutes {
+		return e, err
+	}
+	if e.minutes, err = e.DB.Maintain(context.Background(), minutes); err != nil {
+		e.DB.Close()
+	}
 	return e, err
 }
 
@@ -165,7 +171,14 @@ func (e *Engine) Transitions(key string, visit func(r load.Reading)) error {
 	return nil
 }
 
-func (e *Engine) Count() (int, error) { return int(e.DB.Latest().Seq()), nil }
+// Count leaves out the definition of minutes, which is an event too.
+func (e *Engine) Count() (int, error) {
+	n := int(e.DB.Latest().Seq())
+	if e.minutes != nil {
+		n--
+	}
+	return n, nil
+}
 
 // Details are what was done in the background since Open, by the clock, and how
 // many files there are.

@@ -52,11 +52,11 @@ In json and csv a second column of the same name is called NAME_2.`,
 			return a.askFile(cmd.Context(), args[0], moments, q)
 		}
 		return a.reading(args[0], func(db *store.DB) error {
-			view, err := moments.view(db)
+			reader, err := query.DB(db, moments.list()...)
 			if err != nil {
 				return err
 			}
-			return a.ask(cmd.Context(), query.View(view), q)
+			return a.ask(cmd.Context(), reader, q)
 		})
 	}
 	return cmd

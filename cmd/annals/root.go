@@ -100,7 +100,7 @@ on standard error, or three that show what is wrong with a query.`,
 	root.AddCommand(
 		a.demoCommand(), a.importCommand(),
 		a.getCommand(), a.scanCommand(), a.historyCommand(), a.eventsCommand(), a.diffCommand(), a.tailCommand(),
-		a.queryCommand(), a.shellCommand(),
+		a.queryCommand(), a.shellCommand(), a.aggregateCommand(),
 		a.statsCommand(), a.verifyCommand(), a.dumpCommand(),
 	)
 	return root

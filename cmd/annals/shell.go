@@ -201,10 +201,10 @@ func (sh *shell) statement(ctx context.Context, text string) {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	view, err := sh.db.View(sh.moments...)
+	reader, err := query.DB(sh.db, sh.moments...)
 	if err == nil {
 		q := &question{text: strings.TrimSpace(text), format: sh.format, timing: sh.timing, kept: &kept{}}
-		if err = sh.ask(ctx, query.View(view), q); err == nil || errors.Is(err, errAbsent) {
+		if err = sh.ask(ctx, reader, q); err == nil || errors.Is(err, errAbsent) {
 			sh.last, err = q.kept, nil
 		}
 	}
