@@ -99,6 +99,11 @@ type dailySums struct {
 	days  map[int64][]load.Total
 	types map[string]int
 	ids   []int // by code of the batch's dictionary
+
+	// Of the rows selected, if they are not all.
+	codes  []uint32
+	values []float64
+	times  []int64
 }
 
 func (d *dailySums) add(b *store.EventBatch) error {
@@ -120,7 +125,7 @@ func (d *dailySums) add(b *store.EventBatch) error {
 		}
 		d.ids = append(d.ids, id)
 	}
-	codes, floats := types[0].Texts.Codes, values[0].Floats
+	codes, floats := chosen(&d.codes, types[0].Texts.Codes, b.Selected), chosen(&d.values, values[0].Floats, b.Selected)
 	if stats, ok, err := b.Stats(1); err != nil {
 		return err
 	} else if ok {
@@ -133,7 +138,7 @@ func (d *dailySums) add(b *store.EventBatch) error {
 	if err != nil {
 		return err
 	}
-	for from, ns := 0, times[0].Ints; from < len(ns); {
+	for from, ns := 0, chosen(&d.times, times[0].Ints, b.Selected); from < len(ns); {
 		day := ns[from] / int64(load.Day)
 		to := from + 1
 		for first := day * int64(load.Day); to < len(ns) && uint64(ns[to]-first) < uint64(load.Day); to++ {
@@ -142,6 +147,18 @@ func (d *dailySums) add(b *store.EventBatch) error {
 		from = to
 	}
 	return nil
+}
+
+// chosen is the values of the rows selected, nil for all, in space if need be.
+func chosen[T any](space *[]T, v []T, selected []uint16) []T {
+	if selected == nil {
+		return v
+	}
+	*space = (*space)[:0]
+	for _, row := range selected {
+		*space = append(*space, v[row])
+	}
+	return *space
 }
 
 func (d *dailySums) open() {

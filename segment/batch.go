@@ -139,8 +139,7 @@ type Batch struct {
 	test   *tester
 
 	scratch Columns
-	loaded  *LoadedRows // instead of a scan
-	first   int         // of them
+	loaded  *LoadedScan // instead of scan; block is the first row
 }
 
 // BatchStats counts what was decoded.

@@ -68,7 +68,7 @@ func (b *Batch) spanKeys(span rowSpan, done int) error {
 // KeyName is the name of a key by its number in the file. It is valid for ever.
 func (b *Batch) KeyName(key int) (string, error) {
 	if b.loaded != nil {
-		return b.loaded.keys[key], nil
+		return b.loaded.rows.keys[key], nil
 	}
 	return b.scan.KeyName(key)
 }
@@ -82,7 +82,7 @@ func (b *Batch) KeyNames(dst []string) ([]string, error) {
 	}
 	if b.loaded != nil {
 		for _, run := range runs {
-			dst = append(dst, b.loaded.keys[run.Key])
+			dst = append(dst, b.loaded.rows.keys[run.Key])
 		}
 		return dst, nil
 	}

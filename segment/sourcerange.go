@@ -20,37 +20,42 @@ func (t *tester) ranged(p index.Range, want bool, b int, rows []uint16) (kept []
 	if err := t.s.part(t.d, col, b, 0, t.s.blockLen(b), &t.block); err != nil {
 		return nil, false, err
 	}
-	kept = make([]uint16, 0, len(rows))
 	if t.d.tables[rowTable].kinds[col] == floatPages {
-		lo, hi := floatBound(p.Lo, -1), floatBound(p.Hi, 1)
-		v := t.block.floats
-		for _, i := range rows {
-			if (v[i] >= lo && v[i] <= hi) == want {
-				kept = append(kept, i)
-			}
-		}
-		return kept, true, nil
+		return floatsWithin(p, want, t.block.floats, rows), true, nil
 	}
+	return intsWithin(p, want, t.block.ints, rows), true, nil
+}
+
+// floatsWithin is those of the rows whose value is within the bounds, or, if not want,
+// is not.
+func floatsWithin(p index.Range, want bool, v []float64, rows []uint16) []uint16 {
+	kept := make([]uint16, 0, len(rows))
+	lo, hi := floatBound(p.Lo, -1), floatBound(p.Hi, 1)
+	for _, i := range rows {
+		if (v[i] >= lo && v[i] <= hi) == want {
+			kept = append(kept, i)
+		}
+	}
+	return kept
+}
+
+// intsWithin is floatsWithin of ints.
+func intsWithin(p index.Range, want bool, v []int64, rows []uint16) []uint16 {
+	kept := make([]uint16, 0, len(rows))
 	lo, hi, none := intBounds(p)
-	v := t.block.ints
 	for _, i := range rows {
 		if (v[i] >= lo && v[i] <= hi && !none) == want {
 			kept = append(kept, i)
 		}
 	}
-	return kept, true, nil
+	return kept
 }
 
 // numbers is the column whose page has a number of the bounds' kind in every row of
 // the block, -1 if there is none.
 func (t *tester) numbers(p index.Range, b int) int {
-	kind := p.Lo.Value.Kind()
-	if other := p.Hi.Value.Kind(); kind == index.Null {
-		kind = other
-	} else if other != index.Null && other != kind {
-		return -1
-	}
-	if kind != index.Int64 && kind != index.Float64 && kind != index.Time || p.Column == ColumnKind {
+	kind := numberKind(p)
+	if kind == index.Null || p.Column == ColumnKind {
 		return -1
 	}
 	col := t.d.column(p.Column, kind)
@@ -62,6 +67,21 @@ func (t *tester) numbers(p index.Range, b int) int {
 		return -1
 	}
 	return col
+}
+
+// numberKind is the kind of the bounds, null if they are not numbers of one.
+func numberKind(p index.Range) index.Kind {
+	kind := p.Lo.Value.Kind()
+	if other := p.Hi.Value.Kind(); kind == index.Null {
+		kind = other
+	} else if other != index.Null && other != kind {
+		return index.Null
+	}
+	switch kind {
+	case index.Int64, index.Float64, index.Time:
+		return kind
+	}
+	return index.Null
 }
 
 // intBounds is the least and the greatest int within the bounds, and whether there

@@ -51,7 +51,7 @@ func (c *Selected) Rows() (*roaring.Bitmap, error) {
 		for in = in[:0]; it.HasNext() && it.PeekNext()/blockRows == b; {
 			in = append(in, uint16(it.Next()%blockRows))
 		}
-		passed, err := t.filter(c.residue, true, int(b), in)
+		passed, err := filter(t, c.residue, true, int(b), in)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (c *Selected) among(t *tester, b int, rows []uint16) ([]uint16, error) {
 	case len(rows) == 0 || c.residue == nil || !c.maybe.IntersectsWithInterval(first, first+blockRows):
 		return rows, nil
 	case !c.sure.IntersectsWithInterval(first, first+blockRows): // most blocks are of one sort
-		return t.filter(c.residue, true, b, rows)
+		return filter(t, c.residue, true, b, rows)
 	}
 	ask := make([]uint16, 0, len(rows))
 	for _, i := range rows {
@@ -84,7 +84,7 @@ func (c *Selected) among(t *tester, b int, rows []uint16) ([]uint16, error) {
 			ask = append(ask, i)
 		}
 	}
-	passed, err := t.filter(c.residue, true, b, ask)
+	passed, err := filter(t, c.residue, true, b, ask)
 	return without(rows, without(ask, passed)), err
 }
 
@@ -101,30 +101,37 @@ func (c *Selected) tester() *tester {
 	return &tester{s: c.s, d: c.d, keys: keyWalk{s: c.s, d: c.d}}
 }
 
+// comparer tests comparisons on rows of a block, see [filter].
+type comparer interface {
+	// compare is those of the rows of which a comparison is true, or, if not want,
+	// false.
+	compare(p index.Predicate, want bool, b int, rows []uint16) ([]uint16, error)
+}
+
 // filter is those of the rows in a block, which rise, of which p is true, or, if
 // not want, false. It does not change rows, which what it returns may be.
-func (t *tester) filter(p index.Predicate, want bool, b int, rows []uint16) ([]uint16, error) {
+func filter(c comparer, p index.Predicate, want bool, b int, rows []uint16) ([]uint16, error) {
 	switch p := p.(type) {
 	case nil:
-		return t.join(nil, want, want, b, rows)
+		return join(c, nil, want, want, b, rows)
 	case index.And:
-		return t.join(p, want, want, b, rows)
+		return join(c, p, want, want, b, rows)
 	case index.Or:
-		return t.join(p, want, !want, b, rows)
+		return join(c, p, want, !want, b, rows)
 	case index.Not:
-		return t.filter(p.Of, !want, b, rows)
+		return filter(c, p.Of, !want, b, rows)
 	}
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	return t.compare(p, want, b, rows)
+	return c.compare(p, want, b, rows)
 }
 
 // join is those of the rows of which every part, or any, is as wanted.
-func (t *tester) join(parts []index.Predicate, want, every bool, b int, rows []uint16) ([]uint16, error) {
+func join(c comparer, parts []index.Predicate, want, every bool, b int, rows []uint16) ([]uint16, error) {
 	left := rows
 	for _, p := range parts {
-		got, err := t.filter(p, want, b, left)
+		got, err := filter(c, p, want, b, left)
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,13 @@ func (t *tester) compare(p index.Predicate, want bool, b int, rows []uint16) ([]
 			return kept, err
 		}
 	}
+	return compareEach(p, want, rows, func(c *comparison, column string, nulls bool) error { return t.open(c, column, b, nulls) })
+}
+
+// compareEach is those of the rows of which a comparison is true, or, if not want,
+// false. open finds the values of the column; with nulls it matters whether a row has
+// a null or no value.
+func compareEach(p index.Predicate, want bool, rows []uint16, open func(c *comparison, column string, nulls bool) error) ([]uint16, error) {
 	var value index.Literal
 	var column string
 	has := false
@@ -32,7 +39,7 @@ func (t *tester) compare(p index.Predicate, want bool, b int, rows []uint16) ([]
 		value = v
 		return p.Test(ask)
 	}}
-	if err := t.open(&c, column, b, null != absent); err != nil {
+	if err := open(&c, column, null != absent); err != nil {
 		return nil, err
 	}
 	kept := make([]uint16, 0, len(rows))
@@ -59,6 +66,7 @@ type comparison struct {
 	test    func(index.Literal) index.Truth
 	derived func(i int) (index.Literal, error) // the value of a column that has no pages of its own
 	pages   []valuePage                        // those of a field, one for each kind of its values
+	loaded  []loadedValues                     // likewise, of rows in memory; nulls are among them
 	nulls   func(i int) bool                   // whether a row without a value has a null; nil: that makes no difference
 }
 
@@ -82,6 +90,11 @@ func (c *comparison) of(i int) (index.Truth, bool, error) {
 	for k := range c.pages {
 		if j, ok := c.pages[k].find(i); ok {
 			return c.pages[k].test(j, i, c.test), true, nil
+		}
+	}
+	for k := range c.loaded {
+		if j, ok := c.loaded[k].Find(i); ok {
+			return c.loaded[k].test(j, c.test), true, nil
 		}
 	}
 	return 0, false, nil

@@ -79,6 +79,8 @@ type logFile struct {
 	end    atomic.Int64 // offset behind the last visible frame
 	held   atomic.Int64 // bytes of memory that its versions take
 
+	columns logColumns
+
 	// The writer's.
 	keys  []*key // with versions in it
 	ids   ids

@@ -20,10 +20,12 @@ func (q *EventScan) Over(ctx context.Context, events iter.Seq2[Event, error], vi
 	if err = q.check(); err == nil {
 		err = l.load(ctx, events)
 	}
-	stats.Live, stats.Seq = l.rows.Rows(), l.seq
+	scan := l.rows.Scan(q.Columns)
+	stats.Live, stats.Seq = scan.Rows(), l.seq
 	if err == nil {
-		stats.Retracted = l.retract()
-		err = l.visit(ctx, &stats, visit)
+		scan.Gone = l.retract()
+		stats.Retracted = len(scan.Gone)
+		err = visitLoaded(ctx, scan, &stats, visit)
 	}
 	if err != nil {
 		err = fmt.Errorf("scan events of stream %q: %w", q.Stream, err)
@@ -38,11 +40,9 @@ type eventList struct {
 	test        *segment.RowTest
 	seq         uint64
 	retractions [][2]uint64 // a position, and the one that it takes back
-	gone        map[uint64]bool
 }
 
 func (l *eventList) load(ctx context.Context, events iter.Seq2[Event, error]) error {
-	defer l.rows.Finish()
 	for e, err := range events {
 		if err == nil {
 			err = ctx.Err()
@@ -82,31 +82,35 @@ func (l *eventList) add(e *Event) error {
 	return nil
 }
 
-// retract finds the events that are left out, and says how many. The newest
-// retraction is looked at first, so one that is itself retracted has no effect.
-func (l *eventList) retract() int {
+// retract finds the events that are left out. The newest retraction is looked at
+// first, so one that is itself retracted has no effect.
+func (l *eventList) retract() map[uint64]bool {
 	if l.q.Retracted {
-		return 0
+		return nil
 	}
-	l.gone = map[uint64]bool{}
+	gone := map[uint64]bool{}
 	slices.SortFunc(l.retractions, func(a, b [2]uint64) int { return cmp.Compare(b[0], a[0]) })
 	for _, r := range l.retractions {
-		if !l.gone[r[0]] {
-			l.gone[r[1]] = true
+		if !gone[r[0]] {
+			gone[r[1]] = true
 		}
 	}
-	return len(l.gone)
+	return gone
 }
 
-func (l *eventList) visit(ctx context.Context, stats *ScanStats, visit func(worker int, b *EventBatch) error) error {
+// visitLoaded hands on the batches of a scan of rows in memory.
+func visitLoaded(ctx context.Context, scan *segment.LoadedScan, stats *ScanStats, visit func(worker int, b *EventBatch) error) error {
 	var b EventBatch
-	for row := 0; row < l.rows.Rows(); row += segment.LoadedBatch {
-		if err := ctx.Err(); err != nil {
+	for _, block := range scan.Blocks() {
+		err := ctx.Err()
+		if err == nil {
+			err = scan.Read(block, &b.Batch)
+		}
+		if err != nil {
 			return err
 		}
-		l.rows.Read(row, &b.Batch, func(row int) bool { return l.gone[l.rows.Seq(row)] })
 		stats.Read = b.Read
-		if len(b.Selected) == 0 && b.Selected != nil {
+		if b.Selected != nil && len(b.Selected) == 0 {
 			continue
 		}
 		if err := visit(0, &b); err != nil {

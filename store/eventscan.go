@@ -23,11 +23,11 @@ import (
 //
 // It has two rounds, and the processors share each. In the first one a predicate is
 // told by the postings and statistics of each sealed file which rows it is, or may
-// be, true of; log files are read and tested row by row; and retractions are
-// gathered, since one in any file may concern an event in any older one. In the
-// second one each processor takes the next few blocks until there are none left:
-// tests what is left of the predicate, leaves out what the moment does not see or
-// what is retracted, and hands the batch on.
+// be, true of; log files are decoded, unless they are already, see logcolumns.go; and
+// retractions are gathered, since one in any file may concern an event in any older
+// one. In the second one each processor takes the next few blocks until there are none
+// left: tests what is left of the predicate, leaves out what the moment does not see
+// or what is retracted, and hands the batch on.
 
 // EventScan says which events a scan is about, and what of them.
 type EventScan struct {
@@ -71,7 +71,7 @@ type ScanStats struct {
 	Files, Logs int // that were looked at
 	Select      index.SelectStats
 	Read        segment.BatchStats
-	Live        int // rows read of log files
+	Live        int // rows of log files at positions that are wanted
 	Retracted   int // events left out
 	Seq         uint64
 }
@@ -144,13 +144,12 @@ type scanSource struct {
 	sealed      *segment.Sealed // nil: a log file
 	scan        *segment.Scan
 	log         *logFile
-	from, to    int64  // of the log: offsets of the frames that are read
-	last        uint64 // of the log, the last position wanted
+	begin, to   int64 // of the log: offsets where the stretch begins, and where it ends now
+	from        int64 // from which on frames are wanted
+	whole       bool  // the stretch does not grow any more
 	behind      logPlace
-	rows        segment.LoadedRows
-	test        *segment.RowTest
-	row         segment.SealedRow // the one that is being loaded
-	gone        map[uint64]bool   // positions in rows that are retracted
+	live        *segment.LoadedScan // of the log
+	rows        int                 // of the log, at positions that are wanted
 	retractions []scanRetraction
 	stats       index.SelectStats
 }
@@ -264,7 +263,8 @@ func (e *eventScan) open() {
 		}
 		for i, to := range cuts[1:] {
 			if to > from {
-				e.sources = append(e.sources, &scanSource{log: log, from: max(cuts[i], from), to: to, last: e.view.seq})
+				whole := i+2 < len(cuts)
+				e.sources = append(e.sources, &scanSource{log: log, begin: cuts[i], to: to, from: max(cuts[i], from), whole: whole})
 			}
 		}
 	}
@@ -360,10 +360,25 @@ func (e *eventScan) sealedRetractions(c *scanSource) error {
 	return nil
 }
 
-// load reads a stretch of a log file.
+// load makes c a scan of a stretch of a log file.
 func (e *eventScan) load(ctx context.Context, c *scanSource) error {
-	c.rows.Names, c.test = e.q.Columns, segment.NewRowTest(e.q.Where, e.s.Name)
-	defer c.rows.Finish()
+	if e.q.behind == nil {
+		kept, err := e.loadKept(ctx, c)
+		if err != nil {
+			return err
+		}
+		if kept {
+			c.rows = c.live.Rows()
+			return nil
+		}
+	}
+	return e.loadWanted(ctx, c)
+}
+
+// loadWanted decodes what is wanted of a stretch, for this scan alone.
+func (e *eventScan) loadWanted(ctx context.Context, c *scanSource) error {
+	rows, test := segment.LoadedRows{Names: e.q.Columns}, segment.NewRowTest(e.q.Where, e.s.Name)
+	var at segment.SealedRow
 	r := c.log.Frames(c.from, c.to)
 	for {
 		frame, err := nextEvents(r)
@@ -373,12 +388,14 @@ func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 		if err != nil {
 			return err
 		}
-		if frame == nil || frame.First > c.last {
+		if frame == nil || frame.First > e.view.seq {
+			c.live = rows.Scan(e.q.Columns)
 			return nil
 		}
 		for row, err := range e.view.db.rows(frame) {
-			if err == nil && row.seq <= c.last && row.Stream == e.s.number {
-				err = e.loadRow(c, frame, &row)
+			if err == nil && row.seq <= e.view.seq && row.Stream == e.s.number {
+				at = row.sealed(frame)
+				err = e.loadRow(c, &rows, test, &at)
 			}
 			if err != nil {
 				return fmt.Errorf("read event %d: %w", row.seq, err)
@@ -389,23 +406,29 @@ func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 }
 
 // loadRow takes a row of a log file if it is wanted.
-func (e *eventScan) loadRow(c *scanSource, f *segment.Frame, row *frameRow) error {
-	t := f.Recorded - row.Lag
-	if row.Kind == Retraction && !e.q.Retracted {
-		c.retractions = append(c.retractions, scanRetraction{row.seq, row.Ref, strings.Clone(row.Key)})
+func (e *eventScan) loadRow(c *scanSource, rows *segment.LoadedRows, test *segment.RowTest, r *segment.SealedRow) error {
+	if r.Kind == Retraction && !e.q.Retracted {
+		c.retractions = append(c.retractions, scanRetraction{r.Seq, r.Ref, strings.Clone(r.Key)})
 	}
-	if row.seq < e.q.From || t > e.view.time && row.Kind != Retraction || !e.q.Range.has(row.Key) || e.names != nil && !e.names[row.Key] {
+	if r.Seq < e.q.From {
 		return nil
 	}
-	r := &c.row
-	*r = segment.SealedRow{Row: row.Row, Seq: row.seq, Time: t, Recorded: f.Recorded}
+	c.rows++
+	if r.Time > e.view.time && r.Kind != Retraction || !e.wantsKey(r.Key) {
+		return nil
+	}
 	if e.q.Where != nil {
-		is, err := c.test.Passes(r)
+		is, err := test.Passes(r)
 		if !is || err != nil {
 			return err
 		}
 	}
-	return c.rows.Add(r)
+	return rows.Add(r)
+}
+
+// wantsKey reports whether events of a key are wanted.
+func (e *eventScan) wantsKey(key string) bool {
+	return e.q.Range.has(key) && (e.names == nil || e.names[key])
 }
 
 // retract finds the rows of retracted events. The newest retraction is looked at
@@ -427,7 +450,7 @@ func (e *eventScan) retract() error {
 	e.stats.Retracted = len(gone)
 	for _, c := range e.sources {
 		if c.sealed == nil {
-			c.gone = gone
+			c.live.Gone = gone
 			continue
 		}
 		if err := c.leaveOut(e.s, byKey); err != nil {
@@ -465,10 +488,8 @@ func (e *eventScan) cut() {
 	for i, c := range e.sources {
 		var blocks []int
 		if c.sealed == nil {
-			e.stats.Live += c.rows.Rows()
-			for row := 0; row < c.rows.Rows(); row += segment.LoadedBatch {
-				blocks = append(blocks, row)
-			}
+			e.stats.Live += c.rows
+			blocks = c.live.Blocks()
 		} else {
 			blocks = c.scan.Blocks()
 			e.stats.add(&c.stats)
@@ -496,16 +517,14 @@ func (e *eventScan) read(ctx context.Context, worker int, b *EventBatch, p *bloc
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		var err error
 		if c.sealed != nil {
-			if err := c.scan.Read(block, &b.Batch); err != nil {
-				return err
-			}
+			err = c.scan.Read(block, &b.Batch)
 		} else {
-			var gone func(row int) bool
-			if len(c.gone) > 0 {
-				gone = func(row int) bool { return c.gone[c.rows.Seq(row)] }
-			}
-			c.rows.Read(block, &b.Batch, gone)
+			err = c.live.Read(block, &b.Batch)
+		}
+		if err != nil {
+			return err
 		}
 		if b.Selected != nil && len(b.Selected) == 0 {
 			continue

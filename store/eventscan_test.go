@@ -311,12 +311,19 @@ func (g *eventScript) checkScans(t *testing.T, db *DB) {
 }
 
 // A scan by columns gives the events that Events gives, less those retracted: in the
-// log, sealed, merged and opened again, at any moment, by any number of workers.
+// log, sealed, merged and opened again, at any moment, by any number of workers, with
+// columns of the log that are kept and without.
 func TestView_ScanEventsAsEvents(t *testing.T) {
+	for _, memory := range []int64{0, 256 << 10} {
+		t.Run(fmt.Sprintf("memory=%d", memory), func(t *testing.T) { scanEventsAsEvents(t, memory) })
+	}
+}
+
+func scanEventsAsEvents(t *testing.T, memory int64) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	g := &eventScript{Rand: rand.New(rand.NewPCG(seed, 4)), key: map[uint64]string{}}
-	dir, o := t.TempDir(), &Options{noSeal: true, SegmentSize: 20 << 10, Fanout: 3, Sync: SyncNever}
+	dir, o := t.TempDir(), &Options{noSeal: true, SegmentSize: 20 << 10, Fanout: 3, Sync: SyncNever, MemoryBytes: memory}
 	db := open(t, dir, o)
 	for _, s := range scriptStreams {
 		if err := db.Define(bg, s); err != nil {
@@ -325,6 +332,8 @@ func TestView_ScanEventsAsEvents(t *testing.T) {
 	}
 	for range 5 {
 		g.append(t, db, 400)
+		g.checkScans(t, db)
+		g.append(t, db, 30)
 		for range 2 { // before and after sealing and merging
 			g.checkScans(t, db)
 			if err := db.Seal(bg); err != nil {

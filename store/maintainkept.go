@@ -232,10 +232,12 @@ func (k *kept) retract(retractions []retractionAt) error {
 			return fmt.Errorf("retraction %d: %w", r.seq, err)
 		}
 	}
-	rows.Finish()
 	var b segment.Batch
-	for first := 0; first < rows.Rows(); first += segment.LoadedBatch {
-		rows.Read(first, &b, nil)
+	scan := rows.Scan(k.plan.Columns())
+	for _, block := range scan.Blocks() {
+		if err := scan.Read(block, &b); err != nil {
+			return err
+		}
 		if err := k.spoil(&b); err != nil {
 			return err
 		}

@@ -11,13 +11,17 @@ import (
 //
 // Options.MemoryBytes is what the engine may take. Half of it is left to Go's
 // collector, which begins when the heap has doubled. The other half is shared by
-// what must be held, bounded by three quarters of it, and the pages of sealed
-// files, which have the rest:
+// what must be held, bounded by three quarters of it, and what is only kept to
+// be read again, which has the rest. Held are
 //
 //   - versions in log files that are not sealed yet: sealing frees them;
 //   - records that bbolt does not have yet: a checkpoint frees them;
 //   - keys in the live index: those without either are evicted, and found again in
 //     bbolt and in sealed files.
+//
+// Kept are the columns of log files that scans decoded, in up to half of the rest,
+// and pages of sealed files. When the rest becomes less than twice the columns, all
+// of them are let go.
 //
 // The upkeep begins when half of the bound is reached by what it can free, and
 // appends wait for it at the bound. The sizes are estimates of what Go allocates.
@@ -25,6 +29,7 @@ import (
 // memory counts what is held, in bytes.
 type memory struct {
 	versions, dirty, keys atomic.Int64
+	columns               atomic.Int64 // kept, not held
 }
 
 func (m *memory) held() int64 { return m.versions.Load() + m.dirty.Load() + m.keys.Load() }
@@ -40,9 +45,23 @@ const (
 	versionBytes = 32
 )
 
-// shareMemory gives the cache what is not held.
-func (db *DB) shareMemory() {
-	db.cache.SetLimit(db.opt.MemoryBytes/2 - min(db.memory.held(), db.bound()))
+// rest is what is not held.
+func (db *DB) rest() int64 { return db.opt.MemoryBytes/2 - min(db.memory.held(), db.bound()) }
+
+// columnsMost is how much the columns of log files may take.
+func (db *DB) columnsMost() int64 { return db.rest() / 2 }
+
+// shareMemory gives the cache what is neither held nor taken by columns of log
+// files.
+func (db *DB) shareMemory() { db.cache.SetLimit(db.rest() - db.memory.columns.Load()) }
+
+// dropColumns lets go of the columns of log files if they take more than they may.
+func (db *DB) dropColumns() {
+	if db.memory.columns.Load() > db.columnsMost() {
+		for _, log := range db.files.Load().logs {
+			log.columns.drop(&db.memory)
+		}
+	}
 }
 
 // full reports whether an append has to wait for the upkeep.

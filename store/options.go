@@ -36,7 +36,8 @@ type Options struct {
 
 	// MemoryBytes is about how much memory the engine takes; default 256 MiB.
 	// Half of it is held: at most three eighths of it by what is not sealed
-	// or in bbolt yet and the keys in use, the rest by pages of sealed files.
+	// or in bbolt yet and the keys in use, the rest by pages of sealed files and columns
+	// of log files that were scanned.
 	// The other half is left to Go's collector, which lets as much garbage
 	// gather as there is live data. Appends wait before they would hold
 	// more; with very little they wait for each checkpoint. Results and

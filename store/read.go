@@ -303,6 +303,11 @@ type frameRow struct {
 	at   int64 // offset in the file
 }
 
+// sealed is the row, which is in frame f, as one of a sealed file.
+func (r *frameRow) sealed(f *segment.Frame) segment.SealedRow {
+	return segment.SealedRow{Row: r.Row, Seq: r.seq, Time: f.Recorded - r.Lag, Recorded: f.Recorded}
+}
+
 // rows is the rows of an event frame, whose checksum was seen to match.
 func (db *DB) rows(f *segment.Frame) iter.Seq2[frameRow, error] {
 	return func(yield func(frameRow, error) bool) {

@@ -59,7 +59,7 @@ type Stats struct {
 	MergeTime       time.Duration
 	MergeWritten    int64 // bytes of sealed files made of others
 	HeldBytes       int64 // memory for versions not sealed, states not in bbolt, and keys in use
-	CacheBytes      int64 // memory for pages of sealed files
+	CacheBytes      int64 // memory for pages of sealed files and columns of log files
 	StatesDamaged   bool  // bbolt is damaged: states come from the events until it is rebuilt
 	LastPoisonError error // why nothing can be appended, nil if all is well
 }
@@ -133,7 +133,7 @@ func (db *DB) counted() Stats {
 		Checkpoints: c.checkpoints, CheckpointKeys: c.keys, CheckpointTime: c.checkpointTime,
 		Seals: c.sealed, SealTime: c.sealTime, SealWritten: c.sealedBytes,
 		Merges: c.merged, MergeTime: c.mergeTime, MergeWritten: c.mergedBytes,
-		HeldBytes: db.memory.held(), CacheBytes: db.cache.Bytes(), LastPoisonError: db.poisoned,
+		HeldBytes: db.memory.held(), CacheBytes: db.cache.Bytes() + db.memory.columns.Load(), LastPoisonError: db.poisoned,
 	}
 	for _, l := range db.files.Load().logs {
 		s.Changes += l.tally.kinds[Change]
@@ -215,7 +215,7 @@ func (s Stats) String() string {
 	line("log", "%d bytes in %d files: %d events, %d frames, %d definitions, %d headers, %d reserved ahead",
 		s.LogBytes, s.LogFiles, s.RowBytes, s.FrameBytes, s.DefinitionBytes, s.HeaderBytes, s.ReservedBytes)
 	line("states", "%d bytes: %d used, %d free, %d meta", s.StateBytes, s.StateUsedBytes, s.StateFreeBytes, s.StateMetaBytes)
-	line("memory", "%d bytes held, %d of pages", s.HeldBytes, s.CacheBytes)
+	line("memory", "%d bytes held, %d of pages and columns", s.HeldBytes, s.CacheBytes)
 	line("since open", "%d groups, %d syncs, %d checkpoints of %d keys in %v, %d seals in %v, %d merges in %v",
 		s.Groups, s.Syncs, s.Checkpoints, s.CheckpointKeys, s.CheckpointTime.Round(time.Millisecond),
 		s.Seals, s.SealTime.Round(time.Millisecond), s.Merges, s.MergeTime.Round(time.Millisecond))

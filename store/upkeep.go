@@ -66,6 +66,7 @@ func (db *DB) upkeep(timeUp bool) error {
 	if db.memory.held() > db.bound() {
 		db.evict()
 	}
+	db.dropColumns()
 	db.shareMemory()
 	return err
 }
@@ -183,7 +184,8 @@ func framesOf(log *logFile) iter.Seq2[*segment.Frame, error] {
 // lock.
 const forgetAtOnce = 512
 
-// forget drops the versions of a sealed log file from memory.
+// forget drops the versions and the columns of a sealed log file from memory. Nobody
+// reads the file any more.
 func (db *DB) forget(log *logFile, last uint64) {
 	keys := log.keys
 	for len(keys) > 0 {
@@ -196,6 +198,7 @@ func (db *DB) forget(log *logFile, last uint64) {
 		keys = keys[n:]
 	}
 	db.memory.versions.Add(-log.held.Load())
+	log.columns.drop(&db.memory)
 }
 
 // runMerges merges sealed files until the database closes.
