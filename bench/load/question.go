@@ -34,7 +34,7 @@ func (l *Load) TotalMatching(n int, m Match) Total {
 func (l *Load) CheckByKey(n int, run func(visit func(key string, t Total)) error) (keys int, err error) {
 	sums, place := make([]sum, len(l.Keys)), l.places()
 	for i := range n {
-		sums[l.draw(i)].add(l.Content(i%NumContents).Value)
+		sums[l.draw(i)].add(l.Content(i % NumContents).Value)
 	}
 	var wrong error
 	err = run(func(key string, t Total) {
