@@ -2,8 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -104,11 +102,7 @@ func (b *binder) bindAggregate(s *source, a *store.Aggregate, from Source) error
 // readAggregate reads the results of windows that begin in the range of the source.
 func (x *executor) readAggregate(ctx context.Context, reader Reader, to *readWork) error {
 	s := x.sources[0]
-	of, ok := reader.(dbReader)
-	if !ok {
-		return errReadOnly
-	}
-	known, err := of.known()
+	known, err := reader.(dbReader).known() // bindAggregate saw to it
 	if err != nil {
 		return err
 	}
@@ -120,9 +114,6 @@ func (x *executor) readAggregate(ctx context.Context, reader Reader, to *readWor
 		q.To = time.Unix(0, s.hi).Add(1) // hi is inclusive
 	}
 	answer, err := s.aggregate.Read(ctx, q)
-	if errors.Is(err, aggregate.ErrDefinition) {
-		return fmt.Errorf("query: %w", err)
-	}
 	if err != nil {
 		return err
 	}

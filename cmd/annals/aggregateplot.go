@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -56,71 +58,36 @@ func (k *kept) without(groups int, windows bool) *kept {
 	return cut(groups, 2)
 }
 
+// series is the values of a group, one for each window.
+type series struct {
+	label  string
+	values []float64
+	sum    float64
+}
+
 // sparklines is a line for each group, the greatest sum first, over the windows that
 // any of them has.
 func (k *kept) sparklines(s screen, groups int, column string) ([]string, error) {
-	y := slices.Index(k.names, column)
-	if column == "" {
-		y = slices.IndexFunc(k.names[groups+2:], func(name string) bool {
-			return k.kindOf(slices.Index(k.names, name)) == segment.Int64Value
-		})
-		y += groups + 2
+	y, err := k.measure(groups, column)
+	if err != nil {
+		return nil, err
 	}
-	if y < groups+2 {
-		return nil, fmt.Errorf("no column %q of numbers behind the window", column)
-	}
-	var starts []int64
-	places := map[int64]int{}
-	for _, row := range k.rows { // by the start of the window
-		if t := row[groups].Nanos(); len(starts) == 0 || starts[len(starts)-1] != t {
-			places[t] = len(starts)
-			starts = append(starts, t)
-		}
-	}
-	type series struct {
-		label  string
-		values []float64
-		sum    float64
-	}
-	byGroup := map[string]*series{}
-	var all []*series
-	for _, row := range k.rows {
-		var labels []string
-		for _, v := range row[:groups] {
-			labels = append(labels, label(v))
-		}
-		name := strings.Join(labels, " ")
-		g := byGroup[name]
-		if g == nil {
-			g = &series{label: name, values: make([]float64, len(starts))}
-			byGroup[name] = g
-			all = append(all, g)
-		}
-		f, _ := numberOf(row[y])
-		g.values[places[row[groups].Nanos()]] = f
-		g.sum += f
-	}
-	slices.SortStableFunc(all, func(a, b *series) int {
-		if c := b.sum - a.sum; c != 0 {
-			return int(math.Copysign(1, c))
-		}
-		return strings.Compare(a.label, b.label)
-	})
-	columns := min(s.width, pageWidth)
-	if columns == 0 {
-		columns = pageWidth
-	}
+	all, windows := k.series(groups, y)
 	shown := all[:min(len(all), maxBars)]
 	labels := 0
 	for _, g := range shown {
 		labels = max(labels, width(g.label))
 	}
+	columns := min(s.width, pageWidth)
+	if columns == 0 {
+		columns = pageWidth
+	}
 	labels = min(labels, columns/3)
-	room := columns - labels - 2*len(tableGap) - 8
+	room := max(columns-labels-2*len(tableGap)-8, lastLeast)
 	lines := []string{s.paint(title, sanitize(k.names[y])+" by "+sanitize(strings.Join(k.names[:groups], ", "))+", over window_start, and the greatest of each")}
 	for _, g := range shown {
 		lines = append(lines, pad(fitPath(g.label, labels), labels)+tableGap+
-			s.paint(green, pad(sparkline(g.values, room), min(room, len(starts))))+tableGap+shortNumber(slices.Max(g.values)))
+			s.paint(green, pad(sparkline(g.values, room), min(room, windows)))+tableGap+shortNumber(slices.Max(g.values)))
 	}
 	if left := len(all) - len(shown); left > 0 {
 		lines = append(lines, s.paint(dim, count(left, "group")+" more"))
@@ -129,6 +96,51 @@ func (k *kept) sparklines(s screen, groups int, column string) ([]string, error)
 		lines = append(lines, s.paint(dim, "of the first "+count(keptRows, "row")))
 	}
 	return lines, nil
+}
+
+// measure is the place of the column to draw, which stands behind groups and window.
+func (k *kept) measure(groups int, name string) (int, error) {
+	for i := groups + 2; i < len(k.names); i++ {
+		if (name == "" || k.names[i] == name) && k.kindOf(i) == segment.Int64Value {
+			return i, nil
+		}
+	}
+	if name == "" {
+		return 0, errors.New("there is no column of numbers to draw")
+	}
+	return 0, fmt.Errorf("no column %q of numbers behind the window", name)
+}
+
+// series is the values of a column by group, and how many windows there are. Rows are
+// in the order of the starts of windows.
+func (k *kept) series(groups, y int) (all []*series, windows int) {
+	places := map[int64]int{}
+	for _, row := range k.rows {
+		if t := row[groups].Nanos(); places[t] == 0 {
+			places[t] = len(places) + 1
+		}
+	}
+	byGroup := map[string]*series{}
+	for _, row := range k.rows {
+		var labels []string
+		for _, v := range row[:groups] {
+			labels = append(labels, label(v))
+		}
+		name := strings.Join(labels, " ")
+		g := byGroup[name]
+		if g == nil {
+			g = &series{label: name, values: make([]float64, len(places))}
+			byGroup[name] = g
+			all = append(all, g)
+		}
+		f, _ := numberOf(row[y])
+		g.values[places[row[groups].Nanos()]-1] = f
+		g.sum += f
+	}
+	slices.SortStableFunc(all, func(a, b *series) int {
+		return cmp.Or(cmp.Compare(b.sum, a.sum), strings.Compare(a.label, b.label))
+	})
+	return all, len(places)
 }
 
 // sparkline is values as bars of one line, no more than room, of which each stands for
