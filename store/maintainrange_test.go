@@ -179,13 +179,20 @@ func TestRange_IsTheBatch(t *testing.T) {
 	if _, err := db.Verify(bg, nil); err != nil {
 		t.Error(err)
 	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkPages(statesPath(dir)); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestRange_Pieces: ten years by the minute, with an event in each window at the ends
 // that a piece may be, are joined from as many as are needed; a retraction makes them
 // no more than those around its window.
 func TestRange_Pieces(t *testing.T) {
-	db := open(t, t.TempDir(), &Options{CheckpointEvery: time.Hour})
+	dir := t.TempDir()
+	db := open(t, dir, &Options{CheckpointEvery: time.Hour})
 	from := time.Date(2010, 1, 1, 0, 1, 0, 0, time.UTC)
 	to := time.Date(2020, 12, 31, 23, 59, 0, 0, time.UTC)
 	var events []Event
@@ -240,6 +247,17 @@ func TestRange_Pieces(t *testing.T) {
 	}
 	if a.Progress().Seq != db.Latest().Seq() {
 		t.Errorf("it is at %d of %d", a.Progress().Seq, db.Latest().Seq())
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkPages(statesPath(dir)); err != nil {
+		t.Error(err)
+	}
+	db = open(t, dir, nil)
+	waitBuilt(t, db)
+	if got := aRange(t, db, d, time.Time{}, time.Time{}); got.Pieces != 11 {
+		t.Errorf("opened again %d pieces", got.Pieces)
 	}
 }
 
