@@ -419,6 +419,11 @@ func (c *Cells) Merge(o *Cells) error {
 		cell.Late += from.Late
 		cell.Unfit += from.Unfit
 	}
+	return c.mergeSums(to, o)
+}
+
+// mergeSums takes the sums of cell i of o into cell to[i].
+func (c *Cells) mergeSums(to []uint32, o *Cells) error {
 	c.grow()
 	for k, g := range c.sums {
 		if err := g.Merge(to, o.sums[k]); err != nil {

@@ -115,13 +115,7 @@ func (c *Cells) Sessions() (*Cells, error) {
 	if len(order) < len(c.list) {
 		return nil, fmt.Errorf("aggregate %q: single times without rows", c.p.def.Name)
 	}
-	all.grow()
-	for k, g := range all.sums {
-		if err := g.Merge(to, c.sums[k]); err != nil {
-			return nil, fmt.Errorf("aggregate %q: %s: %w", c.p.def.Name, c.p.sums[k].Name, err)
-		}
-	}
-	return all, nil
+	return all, all.mergeSums(to, c)
 }
 
 // Results are the results of windows that begin in [from, to), or, if to is

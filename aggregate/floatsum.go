@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -235,6 +236,37 @@ func (c *window) meet(o *window) bool {
 	hi := high.hi<<by | int64(high.lo>>1>>(63-by))
 	c.lo, c.hi, c.base = lo, hi+low.hi+int64(carry), base // both are below 2^62
 	return true
+}
+
+// window is z as a window, laid as for a first value of its size; false if it does not
+// fit one.
+func (z number) window() (w window, ok bool) {
+	base := z.exp + 1075
+	if len(z.bytes) > 15 || base < 1 {
+		return w, false
+	}
+	var b [16]byte
+	copy(b[:], z.bytes)
+	lo, hi := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:])
+	top := bits.Len64(lo)
+	if hi != 0 {
+		top = 64 + bits.Len64(hi)
+	}
+	up := min(max(53+reach/2-top, 0), base-1)
+	if up >= 64 {
+		hi, lo = lo<<(up-64), 0
+	} else {
+		hi, lo = hi<<up|lo>>1>>(63-up), lo<<up
+	}
+	if base -= up; base > maxBase {
+		return w, false
+	}
+	if z.neg {
+		var borrow uint64
+		lo, borrow = bits.Sub64(0, lo, 0)
+		hi = -hi - borrow
+	}
+	return window{lo: lo, hi: int64(hi), base: int32(base)}, true
 }
 
 // size is about how many bytes the sums take.

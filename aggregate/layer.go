@@ -143,15 +143,20 @@ func (p *Plan) Refold(ctx context.Context, src Source, windows []Span) (*Cells, 
 	if len(joined) > rangesMost {
 		joined = []Span{{joined[0].Start, joined[len(joined)-1].End}}
 	}
+	return p.GatherAt(ctx, src, joined)
+}
+
+// GatherAt is [Plan.Gather] of the events in some stretches of time.
+func (p *Plan) GatherAt(ctx context.Context, src Source, times []Span) (*Cells, error) {
 	var either index.Or
-	for _, t := range joined {
+	for _, t := range times {
 		r := index.Range{Column: segment.ColumnTime, Lo: index.Bound{Value: index.TimeOf(t.Start)}}
 		if t.End != math.MaxInt64 {
 			r.Hi = index.Bound{Value: index.TimeOf(t.End), Open: true}
 		}
 		either = append(either, r)
 	}
-	return p.Gather(ctx, src, Span{math.MinInt64, math.MaxInt64}, either)
+	return p.Gather(ctx, src, allTime, either)
 }
 
 // RowAt is a row of a batch and its position.

@@ -266,12 +266,14 @@ func readFloatSum(d *segment.Decoder) (f floatSum, ok bool) {
 // take adds f to c.
 func (s *floatSums) take(c *window, f floatSum) {
 	c.n += f.n
+	if w, ok := f.number.window(); ok {
+		s.merge(c, nil, &w, 1)
+	} else {
+		s.numberOf(c).addNumber(false, f.number)
+	}
 	if f.nan != 0 || f.pos != 0 || f.neg != 0 {
 		r := s.restOf(c)
 		r.nan, r.pos, r.neg = r.nan+f.nan, r.pos+f.pos, r.neg+f.neg
-	}
-	if f.number.bytes != "" {
-		s.numberOf(c).addNumber(false, f.number)
 	}
 }
 

@@ -16,16 +16,21 @@ import (
 // # Aggregates in bbolt
 //
 // Each has a bucket, named by aggregateBucket and the fingerprint of its definition.
-// Its keys are those of cells, see [aggregate.Cells.AppendKey], and one of a byte
-// that is less than any of them. All values end with 4 bytes CRC32C of key and
-// value, little endian, for bbolt has no checksums.
+// Its keys are those of cells, see [aggregate.Cells.AppendKey], and two of a byte, of
+// the basis and of a bucket of levels, whose keys are a byte, the level, and the key
+// of the cell. All values end with 4 bytes CRC32C of key and value, little endian, for
+// bbolt has no checksums.
 //
 //	basis  uvarint position; varint from, ns; uvarint length, bytes of the watermark
 //	cell   see [aggregate.Cells.AppendCell]
 const aggregateBucket = "aggregate "
 
-// basisKey is the key of the basis. Cells have keys of 8 bytes or more.
-var basisKey = []byte{0}
+// The keys of the basis and of the bucket of levels. Cells have keys of 8 bytes or
+// more.
+var (
+	basisKey  = []byte{0}
+	levelsKey = []byte{1}
+)
 
 // cellKeyLeast is the least length of a cell's key.
 const cellKeyLeast = 8
@@ -122,8 +127,8 @@ func (at *basis) same(o *basis) bool {
 type cellPut struct{ key, value []byte }
 
 // putCells writes cells, in the order of their keys, on top of a bucket that is at
-// from, and makes it be at to.
-func (s *states) putCells(bucket []byte, from, to *basis, puts []cellPut) error {
+// from, and makes it be at to; then runs on it, in the same transaction.
+func (s *states) putCells(bucket []byte, from, to *basis, puts []cellPut, then func(b *bolt.Bucket) error) error {
 	return s.update(func(tx *bolt.Tx) error {
 		have, err := basisIn(tx.Bucket(bucket))
 		if err == nil && !have.same(from) {
@@ -137,18 +142,28 @@ func (s *states) putCells(bucket []byte, from, to *basis, puts []cellPut) error 
 			return err
 		}
 		b.FillPercent = fillPercent
-		for _, p := range puts {
-			if p.value == nil {
-				err = b.Delete(p.key)
-			} else {
-				err = b.Put(p.key, p.value)
-			}
-			if err != nil {
-				return err
-			}
+		if err = putAll(b, puts); err == nil {
+			err = to.put(b)
 		}
-		return to.put(b)
+		if err == nil {
+			err = then(b)
+		}
+		return err
 	})
+}
+
+func putAll(b *bolt.Bucket, puts []cellPut) (err error) {
+	for _, p := range puts {
+		if p.value == nil {
+			err = b.Delete(p.key)
+		} else {
+			err = b.Put(p.key, p.value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errMoved: a bucket is not where it was left; bbolt's file was built anew.

@@ -131,6 +131,7 @@ func (k *kept) checkpoint(ctx context.Context, from int64) error {
 		return fmt.Errorf("aggregate %q: checkpoint: %w", k.def.Name, err)
 	}
 	k.base, k.pending, k.frozen, k.frozenSessions = c.to, nil, nil, nil
+	k.forgetBlocks(c.touched)
 	return nil
 }
 
@@ -142,6 +143,7 @@ type checkpointing struct {
 	frozen   *aggregate.Cells
 	puts     []cellPut
 	anew     [][]byte // keys of cells that are computed from the events
+	touched  map[blockID]bool
 }
 
 // freeze makes live frozen, without stale cells, and begins another one. mu is held.
@@ -363,7 +365,10 @@ func (c *checkpointing) write() error {
 			return err
 		}
 	}
-	return c.db.states.putCells(c.bucket(), c.from, c.to, c.puts)
+	return c.db.states.putCells(c.bucket(), c.from, c.to, c.puts, func(b *bolt.Bucket) (err error) {
+		c.touched, err = c.recombine(b, c.puts)
+		return err
+	})
 }
 
 // close writes what has not been written yet, of a database that is being closed.

@@ -17,6 +17,7 @@ type kept struct {
 	db   *DB
 	def  aggregate.Definition
 	plan *aggregate.Plan // nil: something of it was not handed over yet
+	rollup
 
 	mu                       sync.Mutex
 	base                     *basis // nil: bbolt was not looked at yet
@@ -45,7 +46,7 @@ type basis struct {
 }
 
 func newKept(db *DB, plan *aggregate.Plan) *kept {
-	return &kept{db: db, def: plan.Definition(), plan: plan}
+	return &kept{db: db, def: plan.Definition(), plan: plan, rollup: rollup{levels: plan.Levels()}}
 }
 
 // attach finds out what bbolt has and begins from there; false if that cannot be
@@ -83,6 +84,7 @@ func (k *kept) begin(from int64) {
 // reset gives up what is in memory: it begins again from what bbolt has. mu is held.
 func (k *kept) reset() {
 	k.base, k.pending, k.live, k.frozen = nil, nil, nil, nil
+	k.blocks = nil
 	k.arrivals = aggregate.Arrivals{}
 	k.epoch++
 	for w := range k.watchers {

@@ -238,27 +238,43 @@ func (p *pages) walk(id uint64, depth int, visit func(element) error) error {
 	return nil
 }
 
-// bucket checks a bucket at the top: that of a stream or of an aggregate, or our own.
+// bucket checks a bucket at the top: that of a stream or of an aggregate, which may
+// have one of levels in it, or our own.
 func (p *pages) bucket(e element) error {
-	if !e.bucket || len(e.value) < 16 {
+	switch {
+	case !e.bucket:
 		return fmt.Errorf("%q is no bucket", e.key)
+	case string(e.key) == metaBucket:
+		return p.in(e, func(element) error { return nil }) // readMeta reads it
+	case bytes.HasPrefix(e.key, []byte(aggregateBucket)):
+		cell := func(key, value []byte) error { _, err := openCell(key, value); return err }
+		return p.in(e, func(r element) error {
+			if r.bucket && bytes.Equal(r.key, levelsKey) {
+				return p.in(r, records(cell))
+			}
+			return records(cell)(r)
+		})
+	case len(e.key) == 4:
+		stream := binary.BigEndian.Uint32(e.key)
+		return p.in(e, records(func(key, value []byte) error { _, err := parseRecord(stream, key, value); return err }))
 	}
-	visit := func(element) error { return nil } // our own is read by readMeta
-	if string(e.key) != metaBucket {
-		check := func(key, value []byte) (err error) { _, err = openCell(key, value); return err }
-		if !bytes.HasPrefix(e.key, []byte(aggregateBucket)) {
-			if len(e.key) != 4 {
-				return fmt.Errorf("bucket %q is not ours", e.key)
-			}
-			stream := binary.BigEndian.Uint32(e.key)
-			check = func(key, value []byte) (err error) { _, err = parseRecord(stream, key, value); return err }
+	return fmt.Errorf("bucket %q is not ours", e.key)
+}
+
+// records checks elements that are records.
+func records(check func(key, value []byte) error) func(element) error {
+	return func(r element) error {
+		if r.bucket {
+			return fmt.Errorf("bucket %q stands among records", r.key)
 		}
-		visit = func(r element) error {
-			if r.bucket {
-				return fmt.Errorf("bucket %q stands among records", r.key)
-			}
-			return check(r.key, r.value)
-		}
+		return check(r.key, r.value)
+	}
+}
+
+// in visits the elements in a bucket.
+func (p *pages) in(e element, visit func(element) error) error {
+	if len(e.value) < 16 {
+		return fmt.Errorf("bucket %q has %d bytes", e.key, len(e.value))
 	}
 	if root := binary.LittleEndian.Uint64(e.value); root != 0 {
 		return p.walk(root, 0, visit)
