@@ -127,17 +127,22 @@ func (r *sortedRows) visit(worker int, b *batch) error {
 	t := x.steps.begin()
 	defer x.steps.order.end(t)
 	x.steps.order.in(count(b.sel, b.n))
-	by := make([]*Column, len(x.order))
+	by, sel := make([]*Column, len(x.order)), b.sel
 	for i := range x.order {
 		var err error
-		if by[i], err = b.vector(x.order[i].by, b.sel); err != nil {
+		if by[i], err = b.vector(x.order[i].by, sel); err != nil {
 			return err
+		}
+		if i == 0 {
+			if sel = s.hopeful(by[0], b.rows(sel)); len(sel) == 0 {
+				return nil
+			}
 		}
 	}
 	var wanted []uint16
 	var keys [][]Value
 	scratch := make([]Value, len(by))
-	for _, i := range b.rows(b.sel) {
+	for _, i := range sel {
 		for k, c := range by {
 			scratch[k] = c.Value(int(i))
 		}

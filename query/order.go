@@ -3,6 +3,8 @@ package query
 import (
 	"cmp"
 	"slices"
+
+	"github.com/annalsdb/annals/segment"
 )
 
 // answerRow is a row of the answer, with the values that ORDER BY goes by.
@@ -19,6 +21,7 @@ type sorter struct {
 	most int // -1: all
 	rows []answerRow
 	made int64
+	room []uint16 // of hopeful
 }
 
 func (x *executor) newSorter() *sorter {
@@ -60,6 +63,41 @@ func (s *sorter) compare(a, b *answerRow) int {
 // wants reports whether a row with these keys is among the first so far.
 func (s *sorter) wants(keys []Value) bool {
 	return s.most < 0 || len(s.rows) < s.most || s.most > 0 && compareKeys(s.x.order, keys, s.rows[0].keys) < 0
+}
+
+// hopeful is those of rows that their value in the first column of the order does not
+// refuse: with enough rows kept, nearly all of them by one comparison of numbers. It is
+// valid until the next call.
+func (s *sorter) hopeful(first *Column, rows []uint16) []uint16 {
+	if s.most <= 0 || len(s.rows) < s.most || first.Nulls != nil || first.Mixed != nil {
+		return rows
+	}
+	last, down := s.rows[0].keys[0], s.x.order[0].descending
+	if last.Kind() != first.Kind {
+		return rows
+	}
+	switch first.Kind {
+	case segment.Int64Value:
+		s.room = notBehind(s.room[:0], first.Ints, rows, last.Int64(), down)
+	case segment.TimeValue:
+		s.room = notBehind(s.room[:0], first.Ints, rows, last.Nanos(), down)
+	case segment.Float64Value:
+		s.room = notBehind(s.room[:0], first.Floats, rows, last.Float64(), down)
+	default:
+		return rows
+	}
+	return s.room
+}
+
+// notBehind appends those of rows whose value does not stand behind last. NaN is never
+// refused.
+func notBehind[T int64 | float64](dst []uint16, values []T, rows []uint16, last T, descending bool) []uint16 {
+	for _, i := range rows {
+		if behind := values[i] > last && !descending || values[i] < last && descending; !behind {
+			dst = append(dst, i)
+		}
+	}
+	return dst
 }
 
 // add takes in a row that is wanted, and keeps both.
