@@ -39,6 +39,9 @@ import (
 // are older than Definition.Keep go back to that state. So whatever is missing from
 // bbolt, all of it for instance, costs time, never an answer.
 //
+// Windows of bbolt are put together into longer ones, of which a range of years is made:
+// see maintainlevels.go.
+//
 // Definitions are events of a stream, [AggregateStream], keyed by name: the log is
 // the truth of them as of everything else. A bucket is named by the fingerprint of
 // its definition. A definition that replaces another is built beside it; as long as
@@ -58,6 +61,18 @@ import (
 // Keeping what was known at each position, so that a view of any moment finds it,
 // multiplies what is stored by how often windows change. The events are kept: what was
 // known earlier is computed from them.
+//
+// Totals of any interval could be had from running totals, in two look-ups; but a late
+// event changes all behind it, and a maximum cannot be taken away. The ancestors of what
+// has changed could be marked, and joined when they are read next: a read would pay then
+// for all the events before it. They are joined in the checkpoint that brings the
+// change, once for however many events. Until then what came is in the layers above, and
+// a range adds it; where a cell of a layer stands for all below it, a range is made of
+// pieces around its window.
+//
+// Decoding each cell of a range from bbolt is slower than merging blocks of them that are
+// kept in memory: 200 µs where most blocks are not there, 57 where they are, for 8 groups
+// and ten years by the minute (BenchmarkAggregate_Range).
 
 // AggregateStream has the definitions of maintained aggregates, as events. Append to
 // it by [DB.Maintain] and [DB.DropAggregate].
@@ -262,7 +277,7 @@ func keptOf(db *DB, fields Fields) (*kept, error) {
 		return nil, err
 	}
 	if len(d.Missing()) > 0 {
-		return &kept{db: db, def: d}, nil
+		return &kept{db: db, def: d, bucket: bucketOf(d)}, nil
 	}
 	plan, err := aggregate.NewPlan(d)
 	if err != nil {
@@ -316,9 +331,9 @@ func (db *DB) sweepAggregates() error {
 	kept := map[string]bool{}
 	for _, a := range db.Aggregates() {
 		a.mu.Lock()
-		kept[string(a.current.bucket())] = true
+		kept[string(a.current.bucket)] = true
 		if a.next != nil {
-			kept[string(a.next.bucket())] = true
+			kept[string(a.next.bucket)] = true
 		}
 		a.mu.Unlock()
 	}

@@ -527,6 +527,7 @@ func TestAggregate_WhileAppending(t *testing.T) {
 		defs = append(defs, all[i])
 	}
 	ctx, cancel := context.WithCancel(bg)
+	middle := time.Unix(0, c.now)
 	var others sync.WaitGroup
 	for _, d := range defs {
 		a, err := db.Maintain(bg, d)
@@ -536,6 +537,11 @@ func TestAggregate_WhileAppending(t *testing.T) {
 		others.Go(func() {
 			for ctx.Err() == nil {
 				if _, err := a.Read(bg, AggregateQuery{}); err != nil {
+					t.Error(err)
+					return
+				}
+				_, err := a.Range(bg, time.Time{}, middle)
+				if err != nil && !errors.Is(err, aggregate.ErrDefinition) {
 					t.Error(err)
 					return
 				}

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/segment"
 )
 
@@ -24,6 +25,8 @@ import (
 //	basis  uvarint position; varint from, ns; uvarint length, bytes of the watermark
 //	cell   see [aggregate.Cells.AppendCell]
 const aggregateBucket = "aggregate "
+
+func bucketOf(d aggregate.Definition) []byte { return []byte(aggregateBucket + d.Fingerprint()) }
 
 // The keys of the basis and of the bucket of levels. Cells have keys of 8 bytes or
 // more.

@@ -120,7 +120,7 @@ func (k *kept) checkpoint(ctx context.Context, from int64) error {
 	switch {
 	case k.epoch != c.epoch: // it was given up meanwhile
 		if k.dropped {
-			return k.db.states.dropAggregate(k.bucket())
+			return k.db.states.dropAggregate(k.bucket)
 		}
 		return nil
 	case errors.Is(err, errMoved), errors.Is(err, errUnbuilt):
@@ -204,7 +204,7 @@ func (c *checkpointing) changes() error {
 		}
 		c.mu.Lock() // readers encode its cells too
 		err := c.db.states.view(func(tx *bolt.Tx) error {
-			return c.some(tx.Bucket(c.bucket()), first, min(first+changesAtOnce, c.frozen.Len()))
+			return c.some(tx.Bucket(c.bucket), first, min(first+changesAtOnce, c.frozen.Len()))
 		})
 		c.mu.Unlock()
 		if err != nil {
@@ -299,7 +299,7 @@ func (c *checkpointing) putAll(cells *aggregate.Cells) error {
 // forget takes the windows away that are older than is kept.
 func (c *checkpointing) forget() error {
 	return c.db.states.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(c.bucket())
+		b := tx.Bucket(c.bucket)
 		if b == nil {
 			return nil
 		}
@@ -365,7 +365,7 @@ func (c *checkpointing) write() error {
 			return err
 		}
 	}
-	return c.db.states.putCells(c.bucket(), c.from, c.to, c.puts, func(b *bolt.Bucket) (err error) {
+	return c.db.states.putCells(c.bucket, c.from, c.to, c.puts, func(b *bolt.Bucket) (err error) {
 		c.touched, err = c.recombine(b, c.puts)
 		return err
 	})

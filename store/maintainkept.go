@@ -14,9 +14,10 @@ import (
 
 // kept is what is kept of one definition.
 type kept struct {
-	db   *DB
-	def  aggregate.Definition
-	plan *aggregate.Plan // nil: something of it was not handed over yet
+	db     *DB
+	def    aggregate.Definition
+	bucket []byte          // its name
+	plan   *aggregate.Plan // nil: something of it was not handed over yet
 	rollup
 
 	mu                       sync.Mutex
@@ -46,7 +47,8 @@ type basis struct {
 }
 
 func newKept(db *DB, plan *aggregate.Plan) *kept {
-	return &kept{db: db, def: plan.Definition(), plan: plan, rollup: rollup{levels: plan.Levels()}}
+	d := plan.Definition()
+	return &kept{db: db, def: d, bucket: bucketOf(d), plan: plan, rollup: rollup{levels: plan.Levels()}}
 }
 
 // attach finds out what bbolt has and begins from there; false if that cannot be
@@ -58,7 +60,7 @@ func (k *kept) attach() (bool, error) {
 	if k.plan == nil {
 		return false, fmt.Errorf("aggregate %q: %w: %q must be handed over again, by Maintain", k.def.Name, aggregate.ErrDefinition, k.def.Missing())
 	}
-	b, ok := k.db.states.basis(k.bucket(), k.db.visible.Load())
+	b, ok := k.db.states.basis(k.bucket, k.db.visible.Load())
 	if !ok {
 		return false, nil
 	}
@@ -91,9 +93,6 @@ func (k *kept) reset() {
 		w.restart()
 	}
 }
-
-// bucket is the name of the bucket.
-func (k *kept) bucket() []byte { return []byte(aggregateBucket + k.def.Fingerprint()) }
 
 // view is what was known at a position.
 func (k *kept) view(seq uint64) *View { return &View{db: k.db, time: latest, seq: seq} }
@@ -314,7 +313,7 @@ func (k *kept) drop() {
 	k.mu.Unlock()
 	k.db.checkpoint.Lock()
 	defer k.db.checkpoint.Unlock()
-	if err := k.db.states.dropAggregate(k.bucket()); err != nil {
+	if err := k.db.states.dropAggregate(k.bucket); err != nil {
 		k.db.opt.Logger.Warn("annals: what was kept of an aggregate stays until the next Open", "name", k.def.Name, "error", err)
 	}
 }

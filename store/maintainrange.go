@@ -129,7 +129,7 @@ func (r *ranging) stored(ctx context.Context) error {
 	r.seq, r.complete = r.position, mark.Complete()
 	r.sum = r.plan.Whole().Cells()
 	err := r.db.states.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(r.bucket())
+		b := tx.Bucket(r.bucket)
 		have, err := basisIn(b)
 		if err != nil {
 			return err

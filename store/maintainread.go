@@ -206,7 +206,7 @@ func (j *joining) layerKeys(c, above *aggregate.Cells) error {
 func (j *joining) layers() error {
 	var frozen *aggregate.Cells
 	err := j.db.states.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(j.bucket())
+		b := tx.Bucket(j.bucket)
 		have, err := basisIn(b)
 		if err != nil {
 			return err
@@ -405,7 +405,7 @@ func (k *kept) lateness(key []byte) (late int64, err error) {
 // frozenLateness is lateness below live.
 func (k *kept) frozenLateness(key []byte) (late int64, err error) {
 	err = k.db.states.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(k.bucket())
+		b := tx.Bucket(k.bucket)
 		have, err := basisIn(b)
 		if err != nil {
 			return err

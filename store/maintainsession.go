@@ -64,7 +64,7 @@ func (k *kept) join(times *aggregate.Cells) error {
 // withBase runs f on the bucket, nil if there is none.
 func (k *kept) withBase(f func(b *bolt.Bucket) error) error {
 	return k.db.states.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(k.bucket())
+		b := tx.Bucket(k.bucket)
 		have, err := basisIn(b)
 		if err == nil && !have.same(k.base) && !have.same(k.pending) {
 			err = errMoved

@@ -61,7 +61,7 @@ func (k *kept) verify(ctx context.Context) (int, error) {
 // verifyLevels compares the levels in bbolt with what their children make.
 func (k *kept) verifyLevels() error {
 	err := k.db.states.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(k.bucket())
+		b := tx.Bucket(k.bucket)
 		for level := 1; b != nil && level < len(k.levels); level++ {
 			v := levelVerifier{rollup: &k.rollup, level: level}
 			if err := v.run(b); err != nil {
