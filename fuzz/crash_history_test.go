@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -46,6 +48,65 @@ func (h *crashHistory) append(db *store.DB, pad int, always bool) error {
 	if err != nil {
 		return fmt.Errorf("append batch %d: %w", len(h.batches), err)
 	}
+	h.told(r, always)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.target = nil
+	if targets := killTargets(b, r.First); len(h.batches)%3 == 0 && len(targets) > 0 {
+		h.target = &targets[len(targets)-1]
+	}
+	return nil
+}
+
+// crashAggregates are maintained: a function that is taken apart and joined, and ones
+// that depend on order, over windows whose events come late and are retracted.
+var crashAggregates = []aggregate.Definition{
+	{Name: "sums", Stream: killStreams[0].Name, By: []aggregate.Input{aggregate.Key()}, Window: aggregate.Tumbling{Size: 10 * time.Minute},
+		Measures: []aggregate.Measure{
+			{Name: "rows", Function: aggregate.Count{Rows: true}},
+			{Name: "sum", Function: aggregate.Sum{}, Of: aggregate.Field("n")},
+			{Name: "last", Function: aggregate.Last{}, Of: aggregate.Field("tag")},
+		}},
+	{Name: "visits", Stream: killStreams[1].Name, Window: aggregate.Session{Gap: time.Minute},
+		Measures: []aggregate.Measure{{Name: "max", Function: aggregate.Max{}, Of: aggregate.Field("n")}}},
+}
+
+// maintain has aggregates kept. Their definitions are batches as others are, of one
+// event each.
+func (h *crashHistory) maintain(db *store.DB, always bool) error {
+	for _, d := range crashAggregates {
+		e := store.Event{Stream: store.AggregateStream, Key: d.Name, Type: "define", Fields: store.Fields{
+			store.Bytes("definition", d.AppendBinary(nil)), store.String("text", d.String())}}
+		h.mu.Lock()
+		h.batches = append(h.batches, store.Batch{Events: []store.Event{e}})
+		h.mu.Unlock()
+		if _, err := db.Maintain(context.Background(), d); err != nil {
+			return err
+		}
+		for e, err := range db.Latest().Events(store.EventQuery{From: db.Latest().Seq()}) {
+			if err != nil {
+				return err
+			}
+			h.told(store.Receipt{First: e.Seq, Last: e.Seq, Recorded: e.Recorded, Versions: []uint64{e.Version}}, always)
+		}
+	}
+	return nil
+}
+
+// maintained is an error if an aggregate whose definition is there is not kept.
+func (h *crashHistory) maintained(db *store.DB) error {
+	for _, b := range h.batches {
+		if e := b.Events[0]; e.Stream == store.AggregateStream {
+			if _, err := db.Aggregate(e.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// told notes what was acknowledged; always: it is durable.
+func (h *crashHistory) told(r store.Receipt, always bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.receipts = append(h.receipts, r)
@@ -53,11 +114,6 @@ func (h *crashHistory) append(db *store.DB, pad int, always bool) error {
 	if always {
 		h.synced = h.acked
 	}
-	h.target = nil
-	if targets := killTargets(b, r.First); len(h.batches)%3 == 0 && len(targets) > 0 {
-		h.target = &targets[len(targets)-1]
-	}
-	return nil
 }
 
 // define defines the next stream, if there is one.

@@ -28,7 +28,7 @@ var (
 // seals, "swell" and "shrink" leave bbolt's file to be compacted at the next close.
 const crashScript = `
 	define define define define define define define define
-	append append checkpoint append append seal
+	append maintain append checkpoint append append seal
 	append fill append checkpoint reopen
 	append seal append append seal append seal append
 	forget append checkpoint append seal checkpoint append reopen
@@ -72,8 +72,11 @@ func TestCrash(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d (-crashseed %d): %v", seed, seed, err)
 			}
-			t.Logf("%d changes, %d crashes, of which %d in what followed on a crash; %d states rebuilt, %d torn tails",
-				l.crashed, tried.crashes, tried.again, tried.rebuilt, tried.torn)
+			t.Logf("%d changes, %d crashes, of which %d in what followed on a crash; %d states rebuilt, %d torn tails, %d results of aggregates",
+				l.crashed, tried.crashes, tried.again, tried.rebuilt, tried.torn, tried.results)
+			if tried.results == 0 {
+				t.Errorf("seed %d: no result of an aggregate was verified after a crash", seed)
+			}
 		})
 	}
 }
@@ -91,6 +94,7 @@ func memoryDir(t testing.TB) string {
 // crashTried counts.
 type crashTried struct {
 	crashes, again, rebuilt, torn int
+	results                       uint64
 	matrix                        *crashMatrix
 }
 
@@ -155,6 +159,8 @@ func (l *crashLife) do(word string) error {
 		return l.append(l.db, 3<<19, always)
 	case "shrink":
 		return l.append(l.db, 1, always)
+	case "maintain":
+		return l.maintain(l.db, always)
 	case "reopen":
 		return l.reopen(nil)
 	case "forget":
@@ -312,6 +318,10 @@ func (l *crashLife) found() error {
 			return err
 		}
 	}
-	_, err := l.db.Verify(context.Background(), nil)
+	if err := l.maintained(l.db); err != nil {
+		return err
+	}
+	r, err := l.db.Verify(context.Background(), nil)
+	l.tried.results += r.Results
 	return err
 }

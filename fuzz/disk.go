@@ -18,7 +18,7 @@ import (
 
 // Disk is the directory of one database on a file system that forgets: what is
 // written or named is found after a crash only where it was synced, else maybe. It
-// fails, reads wrongly and fills up as it is told. README.md says what it may do.
+// fails and fills up as it is told. README.md says what it may do.
 //
 // Files are in memory, but for bbolt's, which are mapped: those are in a real
 // directory, and what a transaction did to one is told from how it looked before
@@ -35,9 +35,6 @@ type Disk struct {
 	// half. A sync that fails has lost what it should have written: it is still
 	// read, and no later sync writes it, as Linux has it.
 	Fault func(op Op, name string) error
-
-	// Damage, if not nil, may alter what was read.
-	Damage func(name string, offset int64, b []byte)
 
 	dir      string
 	mu       sync.Mutex
@@ -357,9 +354,6 @@ func (f *file) ReadAt(b []byte, offset int64) (int, error) {
 	}
 	n := int(min(int64(len(b)), c.size-offset))
 	clear(b[copy(b[:n], c.bytes[min(offset, int64(len(c.bytes))):]):n])
-	if f.disk.Damage != nil {
-		f.disk.Damage(f.node.name, offset, b[:n])
-	}
 	if n < len(b) {
 		return n, io.EOF
 	}

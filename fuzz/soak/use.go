@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+)
+
+// usage is what a process holds.
+type usage struct {
+	heap       uint64 // bytes in use after a collection
+	goroutines int
+	files      int // open, -1 where the system does not say
+}
+
+func (u usage) String() string {
+	return fmt.Sprintf("%d KiB, %d goroutines, %d files", u.heap>>10, u.goroutines, u.files)
+}
+
+// use waits a little for goroutines that are about to end.
+func use() usage {
+	var u usage
+	for range 20 {
+		u = usage{goroutines: runtime.NumGoroutine(), files: openFiles()}
+		time.Sleep(10 * time.Millisecond)
+		if u.goroutines == runtime.NumGoroutine() {
+			break
+		}
+	}
+	runtime.GC()
+	runtime.GC() // what pools had is gone after the second
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	u.heap = m.HeapAlloc
+	return u
+}
+
+func openFiles() int {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return -1
+	}
+	return len(list)
+}
+
+// heapSlack is what may be held more at the end than after the first life, by tables
+// and pools of libraries. The database is closed: it holds nothing.
+const heapSlack = 4 << 20
+
+// flat is an error if u, with the database closed, is more than after its first life,
+// or for goroutines more than before it. Files that are opened once are Go's own.
+func (u usage) flat(before, first usage) error {
+	switch {
+	case u.goroutines > before.goroutines:
+		buf := make([]byte, 1<<20)
+		return fmt.Errorf("%d goroutines, %d before:\n%s", u.goroutines, before.goroutines, buf[:runtime.Stack(buf, true)])
+	case u.files > first.files:
+		return fmt.Errorf("%d files are open, %d were after the first life", u.files, first.files)
+	case u.heap > first.heap+heapSlack:
+		return fmt.Errorf("%d bytes are in use, %d were after the first life", u.heap, first.heap)
+	}
+	return nil
+}
