@@ -477,6 +477,46 @@ func TestMaintain_Keep(t *testing.T) {
 	asBatch(t, db, []aggregate.Definition{d})
 }
 
+// TestMaintain_KeepMeanwhile: an event that comes while a checkpoint is under way, of a
+// window that the checkpoint forgets, counts.
+func TestMaintain_KeepMeanwhile(t *testing.T) {
+	db := open(t, t.TempDir(), &Options{CheckpointEvery: time.Hour})
+	d := counting("short")
+	d.Keep = 10 * time.Minute
+	a, err := db.Maintain(bg, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sold(t, db, 0, time.Minute, 2*time.Minute)
+	waitBuilt(t, db)
+	sold(t, db, time.Hour, 61*time.Minute)
+	asBatch(t, db, []aggregate.Definition{d}) // it follows the log
+
+	db.checkpoint.Lock()
+	defer db.checkpoint.Unlock()
+	k := a.current
+	k.mu.Lock()
+	before := k.base.from
+	c, err := k.freeze(bg, before)
+	k.mu.Unlock()
+	if err != nil || c.to.from <= before {
+		t.Fatalf("windows from %d on are kept after from %d on, %v", c.to.from, before, err)
+	}
+	sold(t, db, 90*time.Second, 62*time.Minute)
+	asBatch(t, db, []aggregate.Definition{d})
+	if err := c.gather(bg); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.write(); err != nil {
+		t.Fatal(err)
+	}
+	asBatch(t, db, []aggregate.Definition{d})
+	k.mu.Lock()
+	k.base, k.pending, k.frozen = c.to, nil, nil
+	k.mu.Unlock()
+	asBatch(t, db, []aggregate.Definition{d})
+}
+
 // TestVerify_FindsAWrongResult: one that is not what the events say, though its
 // checksum is right.
 func TestVerify_FindsAWrongResult(t *testing.T) {

@@ -177,18 +177,34 @@ func (j *joining) bottomKeys(b *bolt.Bucket, frozen *aggregate.Cells) error {
 	for key := range j.only {
 		k := []byte(key)
 		value := b.Get(k)
-		if value == nil || covered(j.live, k) || covered(frozen, k) {
+		if value == nil {
 			continue
 		}
-		body, err := openCell(k, value)
-		if err == nil {
-			err = j.take(k, body)
-		}
-		if err != nil {
+		if err := j.below(k, value, frozen); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// below takes a cell of bbolt in, unless one above stands for it or it is of a window
+// that is not kept any more.
+func (j *joining) below(key, value []byte, frozen *aggregate.Cells) error {
+	if covered(j.live, key) || covered(frozen, key) {
+		return nil
+	}
+	w, _, err := j.plan.ReadKey(key)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRecord, err)
+	}
+	if w.Start < j.from {
+		return nil
+	}
+	body, err := openCell(key, value)
+	if err == nil {
+		err = j.take(key, body)
+	}
+	return err
 }
 
 // layerKeys is layer of some keys.
@@ -217,7 +233,9 @@ func (j *joining) layers() error {
 		case !have.same(j.pending):
 			return errMoved
 		}
-		j.from = have.from
+		// A checkpoint under way may be about to forget windows: live has nothing of
+		// them any more.
+		j.from = max(have.from, j.live.From)
 		switch {
 		case b == nil:
 			return nil
@@ -246,21 +264,17 @@ func (j *joining) bottom(b *bolt.Bucket, frozen *aggregate.Cells) error {
 	if j.plan.ByGroup() {
 		key, value = c.First()
 	} else {
-		key, value = c.Seek(j.plan.AppendStart(nil, j.reach.Start))
+		key, value = c.Seek(j.plan.AppendStart(nil, max(j.reach.Start, j.from)))
 	}
 	end := j.plan.AppendStart(nil, j.reach.End)
 	for ; key != nil; key, value = c.Next() {
 		if !j.plan.ByGroup() && j.reach.End != math.MaxInt64 && bytes.Compare(key, end) >= 0 {
 			break
 		}
-		if len(key) < cellKeyLeast || covered(j.live, key) || covered(frozen, key) {
+		if len(key) < cellKeyLeast {
 			continue
 		}
-		body, err := openCell(key, value)
-		if err != nil {
-			return err
-		}
-		if err := j.take(key, body); err != nil {
+		if err := j.below(key, value, frozen); err != nil {
 			return err
 		}
 	}
