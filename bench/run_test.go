@@ -75,7 +75,7 @@ func TestRun_SomeWorkloads(t *testing.T) {
 	if err := run(context.Background(), strings.Fields(line), &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
-	for _, want := range []string{"### ingest", "### asof", "not yet", "zipf-50, 3k events", "asof, bbolt, by events", "limit"} {
+	for _, want := range []string{"### ingest", "### asof", "### minutes", "zipf-50, 3k events", "asof, bbolt, by events", "limit"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("output does not have %q:\n%s", want, &out)
 		}

@@ -102,11 +102,8 @@ func Find(name string) (*Workload, error) {
 
 // Cannot says why a side cannot do the workload; "" if it can.
 func (w *Workload) Cannot(m *side.Maker) string {
-	switch {
-	case w.can(m.Kind):
+	if w.can(m.Kind) {
 		return ""
-	case m.Name == side.Annals.Name:
-		return "not yet"
 	}
 	return "has no " + w.needs
 }
