@@ -44,7 +44,7 @@
 // says of the first source alone.
 //
 // A GROUP BY numbers the values of each column, then pairs of numbers (ordinals.go),
-// and adds whole columns to the groups of package aggregate (group.go). Each worker
+// and adds whole columns to the groups of package aggregate (group.go, summing.go). Each worker
 // groups what it reads; at the end, each joins those of all workers that have the
 // same part of a hash (rungroup.go). Sessions are groups of one time each until then.
 // Groups beyond memory go to disk in such parts (disk.go). What becomes of groups are
