@@ -2,7 +2,6 @@ package workload
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/annalsdb/annals/bench/load"
 	"github.com/annalsdb/annals/bench/meter"
@@ -77,14 +76,11 @@ func matching(name, what string, m load.Match) Workload {
 // scans asks the same of all events again and again; each answer counts want.
 func (j *Job) scans(memory *meter.Resident, want int, ask func(count *int) error) error {
 	memory.Forget()
-	runs, got := 0, 0
-	start := time.Now()
-	for ; runs == 0 || time.Since(start) < j.Time; runs++ {
-		if err := ask(&got); err != nil {
-			return err
-		}
+	got := 0
+	runs, took, err := j.again(func() error { return ask(&got) })
+	if err != nil {
+		return err
 	}
-	took := time.Since(start)
 	if got != want*runs {
 		return fmt.Errorf("%d answers counted %d, want %d each", runs, got, want)
 	}
