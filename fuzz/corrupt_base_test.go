@@ -395,7 +395,8 @@ func corruptLayout(path string) ([]corruptFrame, error) {
 }
 
 // corruptRead reads every file of dir. The pages that bbolt has not used yet,
-// which it grows its file by, are left out: they may be many.
+// which it grows its file by, are left out: they may be many. So is a file that
+// goes between the listing and the reading: an open database seals and merges.
 func corruptRead(dir string) (corruptFiles, error) {
 	files := corruptFiles{}
 	entries, err := os.ReadDir(dir)
@@ -404,6 +405,9 @@ func corruptRead(dir string) (corruptFiles, error) {
 	}
 	for _, d := range entries {
 		b, err := os.ReadFile(filepath.Join(dir, d.Name()))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
