@@ -25,7 +25,8 @@ type batch struct {
 	slots   map[*node][]int // that a node names
 	results map[*node]*Column
 	picked  [2][]uint16
-	chosen  []uint16 // memory of sel
+	truths  []index.Truth // of words, see wordwise.go
+	chosen  []uint16      // memory of sel
 }
 
 // batchRows is how many rows a batch has at most.
@@ -115,8 +116,14 @@ func (b *batch) filter(n *node, sel []uint16) ([]uint16, error) {
 	if err != nil {
 		return nil, err
 	}
-	passed := b.nextPicked()
-	for _, i := range b.rows(sel) {
+	rows, passed := b.rows(sel), b.nextPicked()
+	if slot, ok := b.worded(slots, len(rows)); ok {
+		if passed, err = b.filterWords(n, slot, rows, passed); err != nil {
+			return nil, err
+		}
+		return b.keep(passed, sel), nil
+	}
+	for _, i := range rows {
 		for _, s := range slots {
 			b.row[s] = b.cols[s].Value(int(i))
 		}

@@ -13,8 +13,10 @@ import (
 // one behind the other. A piece is characters, of which any stands for _.
 type pattern struct {
 	pieces [][]rune
-	text   string // of a pattern without _ and with at most one %, at its end: what is before it
-	plain  bool   // it is such a one
+
+	// texts are the pieces of a pattern without _ whose text is valid UTF-8: of these
+	// bytes match where characters do, since no character begins within another.
+	texts []string
 }
 
 // anyRune stands for _ in a piece; no text holds it.
@@ -49,14 +51,19 @@ func parsePattern(text, escape string) (pattern, error) {
 		return pattern{}, errors.New("nothing follows the escape at the end of the pattern")
 	}
 	p.pieces = append(p.pieces, piece)
-	if p.plain = !single && utf8.ValidString(text) && (len(p.pieces) == 1 || len(p.pieces) == 2 && len(piece) == 0); p.plain {
-		p.text = string(p.pieces[0])
+	if !single && !strings.ContainsRune(text, utf8.RuneError) {
+		for _, piece := range p.pieces {
+			p.texts = append(p.texts, string(piece))
+		}
 	}
 	return p, nil
 }
 
 // exact reports whether the pattern is one text and no other.
-func (p *pattern) exact() bool { return p.plain && len(p.pieces) == 1 }
+func (p *pattern) exact() bool { return len(p.texts) == 1 }
+
+// isPrefix reports whether the pattern is what texts begin with, and nothing else.
+func (p *pattern) isPrefix() bool { return len(p.texts) == 2 && p.texts[1] == "" }
 
 // prefix is text that all that match begin with.
 func (p *pattern) prefix() string {
@@ -71,8 +78,8 @@ func (p *pattern) prefix() string {
 
 // matches reports whether s matches. O(len(s) · longest piece).
 func (p *pattern) matches(s string) bool {
-	if p.plain {
-		return p.exact() && s == p.text || !p.exact() && strings.HasPrefix(s, p.text)
+	if p.texts != nil {
+		return matchesTexts(s, p.texts)
 	}
 	runes := []rune(s)
 	first, last := p.pieces[0], p.pieces[len(p.pieces)-1]
@@ -87,6 +94,26 @@ func (p *pattern) matches(s string) bool {
 		return false
 	}
 	return holds(runes[:len(runes)-len(last)], p.pieces[1:len(p.pieces)-1])
+}
+
+// matchesTexts is matches of pieces that are texts.
+func matchesTexts(s string, pieces []string) bool {
+	first, last := pieces[0], pieces[len(pieces)-1]
+	if len(pieces) == 1 {
+		return s == first
+	}
+	if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
+		return false
+	}
+	s = s[len(first) : len(s)-len(last)]
+	for _, piece := range pieces[1 : len(pieces)-1] {
+		i := strings.Index(s, piece)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(piece):]
+	}
+	return true
 }
 
 // holds reports whether the pieces follow one another in runes. The first place of

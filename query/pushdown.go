@@ -158,13 +158,13 @@ func tested(o op, name string, values []index.Literal, like *pattern) (index.Pre
 	case distinctOp:
 		return distinct(name, values[0])
 	case likeOp:
-		if like == nil || !like.plain {
-			return nil, false
+		switch {
+		case like == nil:
+		case like.exact():
+			return index.Eq{Column: name, Value: index.StringOf(like.texts[0])}, true
+		case like.isPrefix():
+			return index.Prefix{Column: name, Prefix: like.texts[0]}, true
 		}
-		if like.exact() {
-			return index.Eq{Column: name, Value: index.StringOf(like.text)}, true
-		}
-		return index.Prefix{Column: name, Prefix: like.text}, true
 	}
 	return nil, false
 }

@@ -299,6 +299,13 @@ func (b *Batch) residue() error {
 	if err != nil || len(passed) == len(rows) {
 		return err
 	}
+	if b.whole && b.Selected == nil { // a row's place in the block is that in the batch
+		if b.sel = append(b.sel[:0], passed...); b.sel == nil {
+			b.sel = []uint16{}
+		}
+		b.Selected = b.sel
+		return nil
+	}
 	n := 0
 	b.keep(func(int) bool {
 		is := len(passed) > 0 && passed[0] == rows[n]

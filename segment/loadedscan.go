@@ -134,6 +134,14 @@ func (sc *LoadedScan) compare(p index.Predicate, want bool, block int, rows []ui
 			}
 		}
 	}
+	for _, f := range sc.values(columnOf(p), block, to, nil) {
+		if f.Rows == nil && pagesOf(f.Kind) == textPages && fewWords(len(f.Texts.Dict), rows) {
+			passes := wordsPass(nil, p, want, len(f.Texts.Dict), func(i int) index.Literal {
+				return Value{kind: f.Kind, text: f.Texts.Dict[i]}.Literal()
+			})
+			return codesPass(passes, f.Texts.Codes, rows), nil
+		}
+	}
 	return compareEach(p, want, rows, func(c *comparison, column string, _ bool) error {
 		switch column {
 		case ColumnStream:

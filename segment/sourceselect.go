@@ -94,7 +94,10 @@ type tester struct {
 	d    *directory
 	keys keyWalk
 
-	block vector // a column that is tested as a whole
+	// Memory for a column that is tested as a whole.
+	block  vector
+	codes  []uint32
+	passes []bool // by word
 }
 
 func (c *Selected) tester() *tester {

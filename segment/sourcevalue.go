@@ -15,6 +15,9 @@ func (t *tester) compare(p index.Predicate, want bool, b int, rows []uint16) ([]
 			return kept, err
 		}
 	}
+	if kept, done, err := t.worded(p, want, b, rows); done || err != nil {
+		return kept, err
+	}
 	return compareEach(p, want, rows, func(c *comparison, column string, nulls bool) error { return t.open(c, column, b, nulls) })
 }
 
