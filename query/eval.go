@@ -197,8 +197,11 @@ func (n *node) evalStrict(row []Value) (Value, error) {
 
 // placed is err at the node's place, if it has none of its own.
 func (n *node) placed(err error) error {
-	var placed *Error
-	if err == nil || errors.As(err, &placed) {
+	if err == nil {
+		return nil
+	}
+	var placed *Error // in memory of its own, so not where there is no error
+	if errors.As(err, &placed) {
 		return err
 	}
 	return n.fail("%s", err)
