@@ -30,7 +30,7 @@ const crashScript = `
 	define define define define define define define define
 	append maintain append checkpoint append append seal
 	append fill append checkpoint reopen
-	append seal append append seal append seal append
+	append seal append append seal append compact append
 	forget append checkpoint append seal checkpoint append reopen
 	append swell checkpoint shrink checkpoint append reopen append`
 
@@ -167,9 +167,12 @@ func (l *crashLife) do(word string) error {
 		return l.reopen(func() error { return l.disk.Remove(filepath.Join(l.disk.dir, stateFile)) })
 	}
 	err := error(nil)
-	if word == "seal" {
+	switch word {
+	case "seal":
 		err = l.db.Seal(context.Background())
-	} else {
+	case "compact":
+		err = l.db.Compact(context.Background())
+	default:
 		err = l.db.Checkpoint(context.Background())
 	}
 	l.durable()

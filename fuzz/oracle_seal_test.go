@@ -8,7 +8,7 @@ import (
 	"github.com/annalsdb/annals/store"
 )
 
-// seal seals and merges in the middle of reads of the newest view and of some of
+// seal seals and merges, or compacts, in the middle of reads of the newest view and of some of
 // those taken on the way.
 func (o *oracle) seal() error {
 	pairs := append([]pair{{o.db.Latest(), o.model.now()}}, o.views[:min(2, len(o.views))]...)
@@ -16,7 +16,11 @@ func (o *oracle) seal() error {
 	for _, p := range pairs {
 		begun = append(begun, o.begin(p)...)
 	}
-	err := o.db.Seal(context.Background())
+	seal := o.db.Seal
+	if len(o.views)%2 == 1 {
+		seal = o.db.Compact
+	}
+	err := seal(context.Background())
 	for _, finish := range begun {
 		if e := finish(); e != nil && err == nil {
 			err = fmt.Errorf("sealed in the middle: %w", e)

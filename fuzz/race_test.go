@@ -119,6 +119,9 @@ func (r *race) start(rnd *rand.Rand) {
 	})
 	r.forever(rnd, "seal", func(rnd *rand.Rand) error {
 		time.Sleep(time.Duration(rnd.Int64N(int64(30 * time.Millisecond))))
+		if rnd.IntN(4) == 0 {
+			return r.db.Compact(context.Background())
+		}
 		return r.db.Seal(context.Background())
 	})
 	r.forever(rnd, "stats", func(*rand.Rand) error {

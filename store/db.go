@@ -60,6 +60,7 @@ type DB struct {
 	stop       chan struct{}
 	upkeepDue  chan struct{}
 	mergeDue   chan struct{}
+	resting    atomic.Bool   // no events have come for a while
 	relieved   bell          // rings when memory may have become free
 	rounds     atomic.Uint64 // of upkeep
 	memory     memory

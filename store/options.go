@@ -47,7 +47,8 @@ type Options struct {
 	// Fanout is how many adjacent sealed files of like size are merged into
 	// one; default 8, at least 2. A read may have to look at that many files
 	// a size, so fewer than Fanout · log(events) to the base of Fanout; each
-	// event is written again log(events) times.
+	// event is written again log(events) times. Once no events have come for one
+	// to two CheckpointEvery, files are merged further, see [DB.Compact].
 	Fanout int
 
 	// FoldStep is how many changes lie between two checkpoints of a key's fold

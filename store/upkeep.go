@@ -14,7 +14,7 @@ import (
 // # Upkeep
 //
 // One goroutine seals log files, makes checkpoints and evicts keys, another one
-// merges sealed files, which takes longer. Both give the processor away every
+// merges sealed files, which takes longer: see compact.go. Both give the processor away every
 // tenth of a millisecond or so, so that an append or a read that is ready to run
 // waits no longer: with two processors and both at work, an append whose batch is on
 // disk finds none free.
@@ -31,6 +31,7 @@ import (
 func (db *DB) runUpkeep() {
 	tick := time.NewTicker(db.opt.CheckpointEvery)
 	defer tick.Stop()
+	seen := db.visible.Load() // at the tick before
 	for {
 		timeUp := false
 		select {
@@ -39,6 +40,11 @@ func (db *DB) runUpkeep() {
 		case <-db.upkeepDue:
 		case <-tick.C:
 			timeUp = true
+			now := db.visible.Load()
+			if now == seen {
+				db.calm()
+			}
+			seen = now
 		}
 		if err := db.upkeep(timeUp); err != nil && !errors.Is(err, errStopped) {
 			db.opt.Logger.Error("annals: upkeep failed", "dir", db.dir, "error", err)
@@ -86,7 +92,8 @@ func (db *DB) pace(int) error {
 }
 
 // Seal seals everything appended so far, small as it may be, and merges what is to
-// be merged. It is never needed: log files are sealed as they fill up.
+// be merged. It is never needed: log files are sealed as they fill up. [DB.Compact]
+// merges further.
 func (db *DB) Seal(ctx context.Context) error {
 	db.mu.Lock()
 	err := db.settleGroups()
@@ -100,10 +107,8 @@ func (db *DB) Seal(ctx context.Context) error {
 	if err == nil {
 		err = db.sealAll()
 	}
-	for merged := true; merged && err == nil; {
-		if err = ctx.Err(); err == nil {
-			merged, err = db.mergeSome()
-		}
+	if err == nil {
+		err = db.mergeDown(ctx, db.mergeable)
 	}
 	if errors.Is(err, errStopped) {
 		err = ErrClosed
@@ -199,101 +204,4 @@ func (db *DB) forget(log *logFile, last uint64) {
 	}
 	db.memory.versions.Add(-log.held.Load())
 	log.columns.drop(&db.memory)
-}
-
-// runMerges merges sealed files until the database closes.
-func (db *DB) runMerges() {
-	for {
-		select {
-		case <-db.stop:
-			return
-		case <-db.mergeDue:
-		}
-		for {
-			merged, err := db.mergeSome()
-			if err != nil && !errors.Is(err, errStopped) {
-				db.opt.Logger.Error("annals: merge failed", "dir", db.dir, "error", err)
-			}
-			if !merged || err != nil {
-				break
-			}
-		}
-	}
-}
-
-// mergeSome merges one run of adjacent files, if any has come together.
-func (db *DB) mergeSome() (bool, error) {
-	db.merging.Lock()
-	defer db.merging.Unlock()
-	if err := db.pace(0); err != nil {
-		return false, err
-	}
-	f, err := db.pin()
-	if err != nil {
-		return false, err
-	}
-	from, to := mergeable(f.sealed, db.opt.Fanout)
-	in := f.sealed[from:to]
-	f.unpin() // who holds merging alone takes sealed files away
-	if len(in) == 0 {
-		return false, nil
-	}
-	start := time.Now()
-	path, size, err := segment.Merge(db.work(in[0].Info().First), in)
-	if err != nil {
-		return false, fmt.Errorf("merge %d files from %s on: %w", len(in), in[0].Path, err)
-	}
-	merged, err := segment.OpenSealed(db.opt.FS, path, db.cache)
-	if err != nil {
-		return false, err
-	}
-	db.mu.Lock()
-	now := db.files.Load()
-	sealed := append(now.sealed[:from:from], merged)
-	before := db.replaceFiles(append(sealed, now.sealed[to:]...), now.logs)
-	db.stats.merged++
-	db.stats.mergedBytes += size
-	db.stats.mergeTime += time.Since(start)
-	db.mu.Unlock()
-	<-before.idle
-	for _, s := range in {
-		err = errors.Join(err, s.Close(), db.opt.FS.Remove(s.Path))
-	}
-	return true, err
-}
-
-// mergeable is the first run of adjacent files that has fanout files of one tier
-// and else only some of lower tiers between them, the lowest tier first. A file's
-// tier is how often its rows can be divided by fanout; what fanout files of a tier
-// become is of the next. So each event is merged once a tier, and there are fewer
-// than fanout files a tier.
-func mergeable(sealed []*segment.Sealed, fanout int) (from, to int) {
-	highest := 0
-	for _, s := range sealed {
-		highest = max(highest, tier(s.Info().Rows, fanout))
-	}
-	for at := 0; at <= highest; at++ {
-		n := 0
-		for i := range sealed {
-			switch t := tier(sealed[i].Info().Rows, fanout); {
-			case t > at:
-				n = 0
-			case t == at:
-				if n++; n == 1 {
-					from = i
-				}
-				if n == fanout {
-					return from, i + 1
-				}
-			}
-		}
-	}
-	return 0, 0
-}
-
-func tier(rows uint64, fanout int) (n int) {
-	for ; rows >= uint64(fanout); rows /= uint64(fanout) {
-		n++
-	}
-	return n
 }
