@@ -53,7 +53,7 @@ func alternate(b *testing.B, limit, ours func(), unit string) {
 func rate(step func()) float64 {
 	const unwatched = 8 // steps between looks at the clock
 	n, start := 0, time.Now()
-	for time.Since(start) < *sliceFlag {
+	for n == 0 || time.Since(start) < *sliceFlag {
 		for range unwatched {
 			step()
 		}

@@ -113,7 +113,7 @@ type corruptMaker struct {
 // would leave it and as Close does.
 func newCorruptBases(t *testing.T, seed uint64) (crash, clean *corruptBase) {
 	t.Helper()
-	m := &corruptMaker{dir: t.TempDir(), logDir: t.TempDir(), rnd: rand.New(rand.NewPCG(seed, 2))}
+	m := &corruptMaker{dir: memoryDir(t), logDir: memoryDir(t), rnd: rand.New(rand.NewPCG(seed, 2))}
 	m.stale, m.ahead = corruptFiles{}, corruptFiles{}
 	if err := m.sealedHalf(); err != nil {
 		t.Fatal(err)
@@ -142,11 +142,11 @@ func newCorruptBases(t *testing.T, seed uint64) (crash, clean *corruptBase) {
 		}
 	}
 	for _, b := range []*corruptBase{crash, clean} {
-		if err := b.layout(t.TempDir()); err != nil {
+		if err := b.layout(memoryDir(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if crash.ahead, err = crash.sealAhead(t.TempDir()); err != nil {
+	if crash.ahead, err = crash.sealAhead(memoryDir(t)); err != nil {
 		t.Fatal(err)
 	}
 	clean.ahead = crash.ahead

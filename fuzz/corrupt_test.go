@@ -95,7 +95,7 @@ func everyNth(ds []damage, n int) (some []damage) {
 
 // try does each damage to a copy and judges what the engine makes of it.
 func (b *corruptBase) try(t *testing.T, ds []damage) {
-	dir := t.TempDir()
+	dir := memoryDir(t)
 	for i, d := range ds {
 		if *corruptTrace {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", b.name, d.name)

@@ -81,8 +81,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// memoryDir is a directory in memory where the system has one, for bbolt's files:
-// what a crash leaves of them is a [Disk]'s business, and syncing them takes time.
+// memoryDir is a directory in memory where the system has one, for what is not about
+// the disk or has a [Disk] of its own: syncing takes time, on some machines very much.
 func memoryDir(t testing.TB) string {
 	if dir, err := os.MkdirTemp("/dev/shm", "annals-"); err == nil {
 		t.Cleanup(func() { os.RemoveAll(dir) })

@@ -28,42 +28,43 @@ import (
 //
 // A history that fails is made smaller as long as it still fails, and printed.
 var (
-	seedsFlag = flag.Int("seeds", 500, "histories for TestOracle")
+	seedsFlag = flag.Int("seeds", 200, "histories for TestOracle")
 	seedFlag  = flag.Int64("seed", -1, "the one history for TestOracle, as printed by a failure")
 )
 
 func TestOracle(t *testing.T) {
+	dir := memoryDir(t)
 	if *seedFlag >= 0 {
-		tryScript(t, uint64(*seedFlag))
+		tryScript(t, dir, uint64(*seedFlag))
 		return
 	}
 	seeds := *seedsFlag
 	if testing.Short() {
-		seeds = min(seeds, 200)
+		seeds = min(seeds, 100)
 	}
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range 4 * runtime.GOMAXPROCS(0) { // much of it is waiting for the disk
+	for range 4 * runtime.GOMAXPROCS(0) { // where there is no such memory, much of it is waiting for the disk
 		workers.Go(func() {
 			for seed := next.Add(1); seed <= int64(seeds) && !t.Failed(); seed = next.Add(1) {
-				tryScript(t, uint64(seed))
+				tryScript(t, dir, uint64(seed))
 			}
 		})
 	}
 	workers.Wait()
 }
 
-// tryScript runs the script of a seed, and looks for a smaller one if it fails.
-func tryScript(t *testing.T, seed uint64) {
+// tryScript runs the script of a seed below dir, and looks for a smaller one if it fails.
+func tryScript(t *testing.T, dir string, seed uint64) {
 	s := drawScript(seed)
-	err := runScript(s, seed)
+	err := runScript(dir, s, seed)
 	if err == nil {
 		return
 	}
 	for smaller := true; smaller; {
 		smaller = false
 		for _, c := range smallerScripts(s) {
-			if e := runScript(c, seed); e != nil {
+			if e := runScript(dir, c, seed); e != nil {
 				s, err, smaller = c, e, true
 				break
 			}
@@ -106,8 +107,8 @@ type pair struct {
 	point Point
 }
 
-func runScript(s script, seed uint64) (err error) {
-	dir, err := os.MkdirTemp("", "oracle")
+func runScript(dir string, s script, seed uint64) (err error) {
+	dir, err = os.MkdirTemp(dir, "oracle")
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func (s permuted) repaired(order []int) []int {
 // check plays all orders and compares every key's states with the model's, which
 // gets the events in the order of their times.
 func (s permuted) check(t *testing.T, orders [][]int) {
-	db, err := store.Open(t.TempDir(), &store.Options{Sync: store.SyncNever, Folds: oracleFolds, SegmentSize: 2 << 10, Fanout: 3, FoldStep: 2})
+	db, err := store.Open(memoryDir(t), &store.Options{Sync: store.SyncNever, Folds: oracleFolds, SegmentSize: 2 << 10, Fanout: 3, FoldStep: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -316,7 +316,7 @@ func TestView_Moments(t *testing.T) {
 // Every byte on disk and every frame is accounted for.
 func TestStats_SumUp(t *testing.T) {
 	dir := t.TempDir()
-	db := open(t, dir, &Options{SegmentSize: 3000, noSeal: true}) // nothing may be at work meanwhile
+	db := open(t, dir, &Options{SegmentSize: 3000, noSeal: true, CheckpointEvery: time.Hour}) // nothing may be at work meanwhile
 	if err := db.Define(bg, Stream{Name: "s", OnlyChanges: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestStats_SumUp(t *testing.T) {
 	db.Checkpoint(bg)
 	check(db)
 	db.Close()
-	db = open(t, dir, nil)
+	db = open(t, dir, &Options{CheckpointEvery: time.Hour})
 	if err := db.Seal(bg); err != nil {
 		t.Fatal(err)
 	}

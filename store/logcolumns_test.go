@@ -135,7 +135,7 @@ func TestLogColumns_DecodedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	at := rand.Int64N(log.end.Load()-segment.LogHead) + segment.LogHead
+	at := checksummed(t, log)
 	was := make([]byte, 1)
 	if _, err := file.ReadAt(was, at); err != nil {
 		t.Fatal(err)
@@ -158,6 +158,22 @@ func TestLogColumns_DecodedOnce(t *testing.T) {
 		log.columns.drop(&db.memory)
 	}
 	write(was[0])
+}
+
+// checksummed is a place in a log file, any but those of the padding behind frames,
+// which is under no checksum.
+func checksummed(t *testing.T, log *logFile) int64 {
+	t.Helper()
+	at := rand.Int64N(log.end.Load()-segment.LogHead) + segment.LogHead
+	for r := log.Frames(segment.LogHead, log.end.Load()); ; {
+		f, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := f.Offset + segment.FrameHead + int64(len(f.Payload)) - 1; at < r.Offset() {
+			return min(at, last)
+		}
+	}
 }
 
 // Streams are kept apart, and the last stretch goes on where it ended.

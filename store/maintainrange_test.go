@@ -163,13 +163,13 @@ func TestRange_IsTheBatch(t *testing.T) {
 				t.Fatal(err)
 			}
 		case 4:
-			waitBuilt(t, db)
+			waitBuilt(db)
 		}
 		for range 10 {
 			pieces += aRange(t, db, defs[r.IntN(len(defs))], c.someTime(), c.someTime()).Pieces
 		}
 	}
-	waitBuilt(t, db)
+	waitBuilt(db)
 	for _, d := range defs {
 		pieces += aRange(t, db, d, c.someTime(), c.someTime()).Pieces
 	}
@@ -219,7 +219,7 @@ func TestRange_Pieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitBuilt(t, db)
+	waitBuilt(db)
 	if got := aRange(t, db, d, from, to); got.Pieces != 14+3+23+30+11+9+11+30+23+3+14 {
 		t.Errorf("%d pieces", got.Pieces)
 	}
@@ -255,7 +255,7 @@ func TestRange_Pieces(t *testing.T) {
 		t.Error(err)
 	}
 	db = open(t, dir, nil)
-	waitBuilt(t, db)
+	waitBuilt(db)
 	if got := aRange(t, db, d, time.Time{}, time.Time{}); got.Pieces != 11 {
 		t.Errorf("opened again %d pieces", got.Pieces)
 	}
@@ -288,7 +288,7 @@ func TestVerify_FindsAWrongLevel(t *testing.T) {
 		if _, err := db.Maintain(bg, d); err != nil {
 			t.Fatal(err)
 		}
-		waitBuilt(t, db)
+		waitBuilt(db)
 		err := db.states.update(func(tx *bolt.Tx) error {
 			b := tx.Bucket([]byte(aggregateBucket + d.Fingerprint())).Bucket(levelsKey)
 			c := b.Cursor()

@@ -59,14 +59,14 @@ func (l Limit) Measure(dir string, d time.Duration) (rate float64, err error) {
 	return rate, err
 }
 
-// repeat runs step, worth n, until d has passed and says how much it was worth a
-// second.
+// repeat runs step, worth n, once at least and until d has passed, and says how much
+// it was worth a second.
 func repeat(d time.Duration, n float64, step func() error) (float64, error) {
 	if err := step(); err != nil { // once to warm up
 		return 0, err
 	}
 	total, start := 0.0, time.Now()
-	for time.Since(start) < d {
+	for total == 0 || time.Since(start) < d {
 		if err := step(); err != nil {
 			return 0, err
 		}
@@ -146,7 +146,7 @@ func sequentialWrite(dir string, d time.Duration) (float64, error) {
 	defer f.Close()
 	data := bytes.Repeat([]byte{0xa5}, piece)
 	written, start := 0, time.Now()
-	for time.Since(start) < d {
+	for written == 0 || time.Since(start) < d {
 		if _, err := f.Write(data); err != nil {
 			return 0, err
 		}

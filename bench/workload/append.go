@@ -51,8 +51,8 @@ type appended struct {
 
 func (a *appended) rate() float64 { return float64(a.lat.Total()) / a.took.Seconds() }
 
-// appendBy appends single events to a new database, for d and at most j.Events, and
-// verifies that all are there.
+// appendBy appends single events to a new database, for d, one at least by each writer,
+// and at most j.Events, and verifies that all are there.
 func (j *Job) appendBy(writers int, d time.Duration) (*appended, error) {
 	dir := filepath.Join(j.Scratch, fmt.Sprint("writers-", writers))
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -68,7 +68,7 @@ func (j *Job) appendBy(writers int, d time.Duration) (*appended, error) {
 		return j.profiled(func() error {
 			start := time.Now()
 			lats, err := together(writers, func(lat *meter.Latencies) error {
-				for time.Since(start) < d {
+				for lat.Total() == 0 || time.Since(start) < d {
 					i := int(next.Add(1)) - 1
 					if i >= first+j.Events {
 						break

@@ -59,7 +59,8 @@ type mixedJob struct {
 	took          time.Duration
 }
 
-// run has one goroutine that writes and one that reads, until the first is done.
+// run has one goroutine that writes and one that reads, once at least and until the
+// first is done.
 func (m *mixedJob) run() error {
 	start, done := time.Now(), make(chan struct{})
 	var readError error
@@ -98,16 +99,16 @@ func (m *mixedJob) write(start time.Time) error {
 func (m *mixedJob) read(done chan struct{}) error {
 	rnd, n := m.random(), m.next
 	for {
-		select {
-		case <-done:
-			return nil
-		default:
-		}
 		key, at := m.randomKey(rnd), m.load.Moment(n, rnd)
 		begin := time.Now()
 		if _, _, err := m.s.(side.AsOf).AsOf(key, at); err != nil {
 			return fmt.Errorf("state of %s: %w", key, err)
 		}
 		m.reads.Add(time.Since(begin))
+		select {
+		case <-done:
+			return nil
+		default:
+		}
 	}
 }

@@ -59,10 +59,11 @@ func (j *Job) memory(r *meter.Resident) {
 // warm is how many reads come before those that are measured, at most.
 const warm = 100_000
 
-// repeat asks for half of j.Time, or less, and then measures for j.Time.
+// repeat asks for half of j.Time, or less, and then measures for j.Time, once at least
+// each.
 func (j *Job) repeat(memory *meter.Resident, ask func() error) error {
 	timed := func(d time.Duration, most int, lat *meter.Latencies) error {
-		for start := time.Now(); time.Since(start) < d && lat.Total() < most; {
+		for start := time.Now(); lat.Total() == 0 || time.Since(start) < d && lat.Total() < most; {
 			begin := time.Now()
 			if err := ask(); err != nil {
 				return err

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func run(seed uint64, length time.Duration) error {
 		return err
 	}
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	before := use()
+	before := use(runtime.NumGoroutine())
 	var first usage // after the first life: what is made once is there
 	end := time.Now().Add(length)
 	s := &soak{dir: dir}
@@ -50,7 +51,7 @@ func run(seed uint64, length time.Duration) error {
 			return fmt.Errorf("%w\nfiles in %s", err, dir)
 		}
 		if lives == 0 {
-			first = use()
+			first = use(before.goroutines + 1) // who reports
 		}
 		if s.acked.Load() > mostEvents {
 			if err := s.anew(); err != nil {
@@ -59,7 +60,7 @@ func run(seed uint64, length time.Duration) error {
 		}
 	}
 	stop()
-	after := use()
+	after := use(before.goroutines)
 	fmt.Printf("before: %s; after the first life: %s; at the end: %s\n", before, first, after)
 	if err := after.flat(before, first); err != nil {
 		return err

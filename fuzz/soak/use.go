@@ -18,16 +18,13 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d KiB, %d goroutines, %d files", u.heap>>10, u.goroutines, u.files)
 }
 
-// use waits a little for goroutines that are about to end.
-func use() usage {
-	var u usage
-	for range 20 {
-		u = usage{goroutines: runtime.NumGoroutine(), files: openFiles()}
+// use is what is held now. It waits for goroutines that are about to end, while there
+// are more than so many, but not for ever: some may not end.
+func use(goroutines int) usage {
+	for tries := 0; runtime.NumGoroutine() > goroutines && tries < 1000; tries++ {
 		time.Sleep(10 * time.Millisecond)
-		if u.goroutines == runtime.NumGoroutine() {
-			break
-		}
 	}
+	u := usage{goroutines: runtime.NumGoroutine(), files: openFiles()}
 	runtime.GC()
 	runtime.GC() // what pools had is gone after the second
 	var m runtime.MemStats
