@@ -28,7 +28,7 @@ type Cells struct {
 	covers  bool      // a cell may be Whole
 	groups  []string  // their encodings, "" where not asked for
 	sums    []Groups  // of Plan.sums
-	rows    int64     // taken in by Add
+	rows    int64     // in all of them
 
 	starter func(dst, times []int64)
 	scratch cellScratch
@@ -178,6 +178,9 @@ func (p *Plan) Cells() *Cells {
 // Len is how many cells there are, those that are gone included.
 func (c *Cells) Len() int { return len(c.list) }
 
+// Rows is how many events they are of; one that is in several windows counts in each.
+func (c *Cells) Rows() int64 { return c.rows }
+
 // At is cell i, until the next one comes.
 func (c *Cells) At(i int) *Cell { return &c.list[i] }
 
@@ -209,6 +212,24 @@ func (c *Cells) grow() {
 
 // Group is what cell i is of.
 func (c *Cells) Group(i int) []segment.Value { return c.groupValues(c.list[i].group) }
+
+// Value is that of Definition.By[k] in the group that cell i is of.
+func (c *Cells) Value(i, k int) segment.Value {
+	group := c.list[i].group
+	for at := len(c.by) - 1; at > 0; at-- {
+		p := &c.pairs[at-1]
+		if at == k {
+			return c.by[k].values[p.right[group]]
+		}
+		group = p.left[group]
+	}
+	return c.by[0].values[group]
+}
+
+// Sum is what the cells have of a measure, cell i as group i: to be merged into groups
+// of its function, or of the first before it that [Shares] with it and is of the same
+// input. It is not to be changed.
+func (c *Cells) Sum(measure int) Groups { return c.sums[c.p.of[measure]] }
 
 func (c *Cells) groupValues(group uint32) []segment.Value {
 	if len(c.by) == 0 {
@@ -328,7 +349,9 @@ func (c *Cells) mergeInto(i int, w Span, value []byte) error {
 	if _, sessions := c.p.window.(Session); sessions {
 		cell.Window.End = max(cell.Window.End, int64(uint64(w.Start)+d.Uvarint()))
 	}
-	cell.Rows += int64(d.Uvarint())
+	rows := int64(d.Uvarint())
+	cell.Rows += rows
+	c.rows += rows
 	cell.Late += int64(d.Uvarint())
 	cell.Unfit += int64(d.Uvarint())
 	for k, g := range c.sums {
@@ -419,6 +442,7 @@ func (c *Cells) Merge(o *Cells) error {
 		cell.Late += from.Late
 		cell.Unfit += from.Unfit
 	}
+	c.rows += o.rows
 	return c.mergeSums(to, o)
 }
 
