@@ -344,30 +344,57 @@ func (c *Cells) MergeCell(key, value []byte) (int, error) {
 
 // mergeInto takes an encoded cell, of a window that begins with w, into cell i.
 func (c *Cells) mergeInto(i int, w Span, value []byte) error {
-	d := segment.NewDecoder(string(value))
+	d := cellDecoder{rest: value}
 	cell := &c.list[i]
 	if _, sessions := c.p.window.(Session); sessions {
-		cell.Window.End = max(cell.Window.End, int64(uint64(w.Start)+d.Uvarint()))
+		cell.Window.End = max(cell.Window.End, int64(uint64(w.Start)+d.uvarint()))
 	}
-	rows := int64(d.Uvarint())
+	rows := int64(d.uvarint())
 	cell.Rows += rows
 	c.rows += rows
-	cell.Late += int64(d.Uvarint())
-	cell.Unfit += int64(d.Uvarint())
+	cell.Late += int64(d.uvarint())
+	cell.Unfit += int64(d.uvarint())
 	for k, g := range c.sums {
-		part := d.Text()
-		if d.Bad() {
+		part := d.part()
+		if d.bad {
 			return c.fail(i, k, ErrEncoding)
 		}
-		if err := g.MergeBinary(i, []byte(part)); err != nil {
+		if err := g.MergeBinary(i, part); err != nil {
 			cell.Stale = cell.Stale || errors.Is(err, ErrOrder)
 			return c.fail(i, k, err)
 		}
 	}
-	if d.Rest() != "" {
+	if d.bad || len(d.rest) > 0 {
 		return c.fail(i, 0, ErrEncoding)
 	}
 	return nil
+}
+
+// cellDecoder reads a cell where it lies, without a copy.
+type cellDecoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *cellDecoder) uvarint() uint64 {
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 {
+		d.bad = true
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return n
+}
+
+// part is the bytes behind their length.
+func (d *cellDecoder) part() (part []byte) {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.bad = true
+		return nil
+	}
+	part, d.rest = d.rest[:n], d.rest[n:]
+	return part
 }
 
 // readKey reads a key; of a session the window's end is not in it.

@@ -47,6 +47,9 @@ func (r *groupRun) takeKept(ctx context.Context) error {
 	f.taken, f.pieces, r.times = true, p.Pieces, append([]aggregate.Span{}, p.Events...)
 	r.note(p.Cells.Size())
 	defer r.note(-p.Cells.Size())
+	if len(p.Events) == 0 {
+		r.workers = r.workers[:1] // there is nothing for others
+	}
 	g := r.workers[0]
 	if err := g.takeCells(ctx, f, p.Cells); err != nil || g.held <= g.most {
 		return err

@@ -254,6 +254,9 @@ func (r *ranging) take(b *bolt.Bucket, p aggregate.Pieces, out func(key []byte) 
 	parent := r.parent(p.Level, p.Start)
 	id := blockID{p.Level, parent.Start}
 	c := r.blocks[id]
+	if c == nil && !r.again(id) {
+		return r.stream(b, p, out)
+	}
 	if c == nil || !r.current {
 		if c, err = r.block(b, p.Level, parent); err != nil {
 			return err
