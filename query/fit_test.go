@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/store"
 )
 
@@ -405,4 +406,38 @@ func linesOf(t *testing.T, r Reader, q Query, o Options) string {
 		b.WriteString(row[0].Str() + "\n")
 	}
 	return b.String()
+}
+
+// TestFit_Counts: of a count of rows, and of one of values, made in Go of what SQL does
+// not make them of, neither is taken for the other.
+func TestFit_Counts(t *testing.T) {
+	db, err := store.Open(t.TempDir(), &store.Options{CheckpointEvery: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	with, without := store.Fields{store.Int64("n", 1)}, store.Fields{store.Int64("m", 1)}
+	if _, err := db.Append(t.Context(), store.Batch{Events: []store.Event{
+		{Stream: "s", Key: "a", Type: "t", Fields: with}, {Stream: "s", Key: "b", Type: "t", Fields: without}, {Stream: "s", Key: "c", Type: "t", Fields: without},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Maintain(t.Context(), aggregate.Definition{Name: "odd", Stream: "s", Measures: []aggregate.Measure{
+		{Name: "rows", Function: aggregate.Count{Rows: true}, Of: aggregate.Field("n")}, {Name: "values", Function: aggregate.Count{}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	built(t, db)
+	for text, want := range map[string]string{
+		"SELECT count(n) FROM s": "count(n)\n1\n",
+		"SELECT count(*) FROM s": "count(*)\n3\n",
+		"SELECT count(m) FROM s": "count(m)\n2\n",
+	} {
+		if got := asked(t, db, text); got != want {
+			t.Errorf("%s: %swant %s", text, got, want)
+		}
+	}
+	if plan := asked(t, db, "EXPLAIN SELECT count(n) FROM s"); !strings.Contains(plan, "aggregate odd has not the answer: it does not keep coun") {
+		t.Error(plan)
+	}
 }
