@@ -28,7 +28,7 @@ type Cells struct {
 	covers  bool      // a cell may be Whole
 	groups  []string  // their encodings, "" where not asked for
 	sums    []Groups  // of Plan.sums
-	rows    int64     // taken in by Add
+	rows    int64     // in all of them
 
 	starter func(dst, times []int64)
 	scratch cellScratch
@@ -178,6 +178,9 @@ func (p *Plan) Cells() *Cells {
 // Len is how many cells there are, those that are gone included.
 func (c *Cells) Len() int { return len(c.list) }
 
+// Rows is how many events they are of; one that is in several windows counts in each.
+func (c *Cells) Rows() int64 { return c.rows }
+
 // At is cell i, until the next one comes.
 func (c *Cells) At(i int) *Cell { return &c.list[i] }
 
@@ -209,6 +212,24 @@ func (c *Cells) grow() {
 
 // Group is what cell i is of.
 func (c *Cells) Group(i int) []segment.Value { return c.groupValues(c.list[i].group) }
+
+// Value is that of Definition.By[k] in the group that cell i is of.
+func (c *Cells) Value(i, k int) segment.Value {
+	group := c.list[i].group
+	for at := len(c.by) - 1; at > 0; at-- {
+		p := &c.pairs[at-1]
+		if at == k {
+			return c.by[k].values[p.right[group]]
+		}
+		group = p.left[group]
+	}
+	return c.by[0].values[group]
+}
+
+// Sum is what the cells have of a measure, cell i as group i: to be merged into groups
+// of its function, or of the first before it that [Shares] with it and is of the same
+// input. It is not to be changed.
+func (c *Cells) Sum(measure int) Groups { return c.sums[c.p.of[measure]] }
 
 func (c *Cells) groupValues(group uint32) []segment.Value {
 	if len(c.by) == 0 {
@@ -323,28 +344,57 @@ func (c *Cells) MergeCell(key, value []byte) (int, error) {
 
 // mergeInto takes an encoded cell, of a window that begins with w, into cell i.
 func (c *Cells) mergeInto(i int, w Span, value []byte) error {
-	d := segment.NewDecoder(string(value))
+	d := cellDecoder{rest: value}
 	cell := &c.list[i]
 	if _, sessions := c.p.window.(Session); sessions {
-		cell.Window.End = max(cell.Window.End, int64(uint64(w.Start)+d.Uvarint()))
+		cell.Window.End = max(cell.Window.End, int64(uint64(w.Start)+d.uvarint()))
 	}
-	cell.Rows += int64(d.Uvarint())
-	cell.Late += int64(d.Uvarint())
-	cell.Unfit += int64(d.Uvarint())
+	rows := int64(d.uvarint())
+	cell.Rows += rows
+	c.rows += rows
+	cell.Late += int64(d.uvarint())
+	cell.Unfit += int64(d.uvarint())
 	for k, g := range c.sums {
-		part := d.Text()
-		if d.Bad() {
+		part := d.part()
+		if d.bad {
 			return c.fail(i, k, ErrEncoding)
 		}
-		if err := g.MergeBinary(i, []byte(part)); err != nil {
+		if err := g.MergeBinary(i, part); err != nil {
 			cell.Stale = cell.Stale || errors.Is(err, ErrOrder)
 			return c.fail(i, k, err)
 		}
 	}
-	if d.Rest() != "" {
+	if d.bad || len(d.rest) > 0 {
 		return c.fail(i, 0, ErrEncoding)
 	}
 	return nil
+}
+
+// cellDecoder reads a cell where it lies, without a copy.
+type cellDecoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *cellDecoder) uvarint() uint64 {
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 {
+		d.bad = true
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return n
+}
+
+// part is the bytes behind their length.
+func (d *cellDecoder) part() (part []byte) {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.bad = true
+		return nil
+	}
+	part, d.rest = d.rest[:n], d.rest[n:]
+	return part
 }
 
 // readKey reads a key; of a session the window's end is not in it.
@@ -419,6 +469,7 @@ func (c *Cells) Merge(o *Cells) error {
 		cell.Late += from.Late
 		cell.Unfit += from.Unfit
 	}
+	c.rows += o.rows
 	return c.mergeSums(to, o)
 }
 

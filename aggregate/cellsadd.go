@@ -22,6 +22,7 @@ type cellScratch struct {
 	encoded []byte
 	values  []segment.Value
 	keys    segment.FieldColumn
+	folds   []folded
 }
 
 // placed is rows of a batch and the cells that they went to; a row is there once

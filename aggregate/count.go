@@ -24,6 +24,9 @@ func (Count) Laws() Laws { return Laws{Class: Group, Inverts: true} }
 // Groups implements [Function].
 func (f Count) Groups(n int) Groups { return &counts{f, make([]int64, n)} }
 
+// Counts are groups of f that have counted so much already; n is theirs from now on.
+func (f Count) Counts(n []int64) Groups { return &counts{f, n} }
+
 type counts struct {
 	f Count
 	n []int64

@@ -24,7 +24,7 @@ func (p *Plan) Levels() []*Plan {
 	all := []*Plan{p}
 	for _, w := range levels {
 		if CoarseFromFine(w, last, allTime) && !CoarseFromFine(last, w, allTime) {
-			all = append(all, p.over(w))
+			all = append(all, p.Over(w))
 			last = w
 		}
 	}
@@ -38,12 +38,22 @@ var allTime = Span{math.MinInt64, math.MaxInt64}
 
 // Whole is a plan of the same values over all of time: of what any interval is joined
 // into.
-func (p *Plan) Whole() *Plan { return p.over(Global{}) }
+func (p *Plan) Whole() *Plan { return p.Over(Global{}) }
 
-func (p *Plan) over(w Window) *Plan {
+// Over is a plan of the same values over other windows. Its cells can be put together
+// from those of p where [CoarseFromFine] says so.
+func (p *Plan) Over(w Aligned) *Plan {
 	q := *p
 	q.window, q.byGroup = w, false
 	return &q
+}
+
+// MakesUp reports whether the windows of the plan make up those of w in an interval, as
+// [CoarseFromFine]; never of windows that do not lie side by side, and of cells that are
+// kept by group.
+func (p *Plan) MakesUp(w Aligned, over Span) bool {
+	fine, ok := p.window.(Aligned)
+	return ok && !p.byGroup && CoarseFromFine(w, fine, over)
 }
 
 // WindowAt is the window that holds t; windows must be [Aligned].
@@ -94,37 +104,56 @@ func Cover(dst []Pieces, levels []*Plan, s Span) []Pieces {
 	return dst
 }
 
-// Fold takes in those cells of o that take is true of, each as a part of its group, and
-// tells how many they were. o is of another plan of the same definition; c must be of
-// [Plan.Whole].
+// Fold takes in those cells of o that take is true of, each as a part of its group in
+// the window that it lies in, and tells how many they were. o is of another plan of the
+// same definition; c must be of [Plan.Over] windows that those of o make up.
 func (c *Cells) Fold(o *Cells, take func(i int) bool) (n int, err error) {
 	to := c.scratch.cells[:0]
-	groups := c.scratch.groups[:0] // 1 + the cell of each group of o
+	folds := c.scratch.folds[:0]
 	for i := range o.list {
 		from := &o.list[i]
 		if from.Rows == 0 || from.Gone || !take(i) {
 			to = append(to, Nowhere)
 			continue
 		}
-		for int(from.group) >= len(groups) {
-			groups = append(groups, 0)
+		for int(from.group) >= len(folds) {
+			folds = append(folds, folded{})
 		}
-		if groups[from.group] == 0 {
-			groups[from.group] = 1 + c.find(allTime, c.groupOf(o.groupValues(from.group)))
-		}
-		at := groups[from.group] - 1
+		at := c.fold(&folds[from.group], o, from)
 		to = append(to, at)
 		cell := &c.list[at]
 		cell.Rows += from.Rows
+		c.rows += from.Rows
 		cell.Late += from.Late
 		cell.Unfit += from.Unfit
 		n++
 	}
-	c.scratch.cells, c.scratch.groups = to, groups
+	c.scratch.cells, c.scratch.folds = to, folds
 	if n == 0 {
 		return 0, nil
 	}
 	return n, c.mergeSums(to, o)
+}
+
+// folded is where the cells of a group of others go.
+type folded struct {
+	known  bool
+	group  uint32
+	cell   uint32 // of the last one
+	window Span
+}
+
+// fold is the cell that a cell of o is part of.
+func (c *Cells) fold(f *folded, o *Cells, from *Cell) uint32 {
+	if f.known && f.window.Has(from.Window.Start) {
+		return f.cell
+	}
+	if !f.known {
+		f.known, f.group = true, c.groupOf(o.groupValues(from.group))
+	}
+	f.window = c.p.WindowAt(from.Window.Start)
+	f.cell = c.find(f.window, f.group)
+	return f.cell
 }
 
 // ResultsOver are the results of cells of [Plan.Whole] as those of a window, by group.

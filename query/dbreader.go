@@ -12,7 +12,8 @@ import (
 // maintained aggregates beside the streams, and, without moments, takes statements
 // about them. What is asked of streams is exact at the position that is the newest
 // now; an aggregate is read when the query runs, and may be of a newer one, which
-// [Stats] states.
+// [Stats] states. So is a GROUP BY over a stream that is answered from one, unless it has
+// a moment, or is joined with states.
 //
 // Expressions of aggregates that were created by text are handed over to the database
 // again, if that has not been done since it was opened; those of the user's own that

@@ -52,6 +52,9 @@
 // that are read do (answer.go). ORDER BY with LIMIT keeps the first rows in a heap,
 // and computes what is selected of no others.
 //
+// A GROUP BY that a maintained aggregate tells takes what is kept as groups of another
+// worker, and reads the events of no other times (fit.go, fitrun.go).
+//
 // # Limits
 //
 // Rows to be put in order, joined states, and a single group stay in memory: beyond

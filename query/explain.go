@@ -46,6 +46,7 @@ func (x *executor) explainSource(line lines) {
 		x.explainDerived(line)
 		return
 	}
+	x.explainFit(line)
 	line("read %s of %s%s%s", [...]string{"events", "all events", "states", "histories", "changes", aggregateSource: "results"}[s.kind], quoteName(s.stream), s.when(), x.took("read"))
 	if s.empty() {
 		line("  nothing: the range of time is empty")
@@ -68,6 +69,26 @@ func (x *executor) explainSource(line lines) {
 			names = append(names, strings.TrimPrefix(name, "\xff"))
 		}
 		line("  columns, decoded as they are asked for: %s", orNone(names))
+	}
+}
+
+// explainFit says which maintained aggregate has the answer, or why there is none.
+func (x *executor) explainFit(line lines) {
+	f := x.fit
+	if f == nil {
+		for _, why := range x.unfit {
+			line("%s", why)
+		}
+		return
+	}
+	line("from aggregate %s", strings.ReplaceAll(f.def.String(), "\xff", ""))
+	switch {
+	case f.taken:
+		line("  stored windows that were joined: %d; times that are left to events: %d", f.pieces, len(x.times))
+	case f.why != "":
+		line("  not asked after all: %s", f.why)
+	default:
+		line("  events are read of times that it does not keep whole")
 	}
 }
 

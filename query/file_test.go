@@ -58,7 +58,7 @@ func TestReader_OfEvents(t *testing.T) {
 		file := copied(t, e)
 		for range 200 {
 			q := r.query()
-			if q.from.kind > allEventsSource || len(q.joins) > 0 || strings.Contains(q.String(), "KNOWN AT 0 ") {
+			if q.from.kind > allEventsSource || len(q.joins) > 0 || strings.Contains(q.String()+" ", "KNOWN AT 0 ") {
 				continue
 			}
 			for name, from := range map[string]Reader{"file": File(file), "slice": naiveReader{d, 60}} {

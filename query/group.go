@@ -48,12 +48,12 @@ func (x *executor) newGrouper() (*grouper, error) {
 			g.starter = w.Starter()
 		}
 	}
-	for _, a := range x.aggregates {
+	for i, a := range x.aggregates {
 		f, err := a.function()
 		if err != nil {
 			return nil, err
 		}
-		s := summing{aggregation: a, f: f, groups: f.Groups(0)}
+		s := summing{aggregation: a, f: f, groups: x.fit.keeps(i, f).Groups(0)}
 		s.ordered = f.Laws().Class == aggregate.Ordered
 		s.placed = a.placed()
 		s.from = g.shared(&s)
@@ -111,7 +111,7 @@ func (g *grouper) add(b *batch) error {
 	if err != nil || count(sel, b.n) == 0 {
 		return err
 	}
-	if err := g.number(b, sel); err != nil {
+	if err := g.number(b, sel, g.x.groups); err != nil {
 		return err
 	}
 	ords := g.ords
@@ -166,13 +166,13 @@ func (g *grouper) hop(w aggregate.Hopping, rows []uint16) []uint16 {
 	return g.sel
 }
 
-// number makes ords the groups of rows.
-func (g *grouper) number(b *batch, sel []uint16) error {
+// number makes ords the groups of rows; by is what groups are of, without windows.
+func (g *grouper) number(b *batch, sel []uint16, by []*node) error {
 	for k := range g.columns {
 		d, to := &g.columns[k], g.codes[k][:0]
-		switch at := k - len(g.x.groups); {
+		switch at := k - len(by); {
 		case at < 0:
-			c, err := b.vector(g.x.groups[k], sel)
+			c, err := b.vector(by[k], sel)
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/index"
 	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
@@ -28,6 +29,9 @@ func (x *executor) read(ctx context.Context, to visit) error {
 		return err
 	}
 	x.stats.Seq = reader.Seq()
+	if x.times != nil && len(x.times) == 0 {
+		return nil
+	}
 	var j *joiner
 	if len(x.joins) > 0 {
 		if j, err = x.newJoiner(reader, to); err != nil {
@@ -150,6 +154,9 @@ func (x *executor) scan() store.EventScan {
 		where = append(where, index.Range{Column: segment.ColumnTime,
 			Lo: index.Bound{Value: index.TimeOf(s.lo)}, Hi: index.Bound{Value: index.TimeOf(s.hi)}})
 	}
+	if x.times != nil {
+		where = append(where, within(x.times))
+	}
 	if x.pushed != nil {
 		where = append(where, x.pushed)
 	}
@@ -162,6 +169,19 @@ func (x *executor) scan() store.EventScan {
 		}
 	}
 	return q
+}
+
+// within is true of events at some times.
+func within(times []aggregate.Span) index.Predicate {
+	var either index.Or
+	for _, t := range times {
+		r := index.Range{Column: segment.ColumnTime, Lo: index.Bound{Value: index.TimeOf(t.Start)}}
+		if t.End != math.MaxInt64 {
+			r.Hi = index.Bound{Value: index.TimeOf(t.End), Open: true}
+		}
+		either = append(either, r)
+	}
+	return either
 }
 
 // scanned is the name of the column in a scan, "" if it is none of a scan.

@@ -28,6 +28,10 @@ type Options struct {
 
 	// Workers is how many processors may work on a query; default all that Go uses.
 	Workers int
+
+	// Events has events read even where a maintained aggregate has the answer, which
+	// is the same.
+	Events bool
 }
 
 // ErrMemory: a query would hold more than Options.MemoryBytes.
@@ -54,6 +58,10 @@ type executor struct {
 	keyRange store.Range
 
 	timeSlot, seqSlot, kindSlot int // of the first source; -1 if it is not needed
+
+	fit   *fitting         // an aggregate that has the answer; nil: none
+	unfit []string         // why those of the stream have not
+	times []aggregate.Span // of events that are read; nil: all
 
 	limitBytes int64
 	held       atomic.Int64
@@ -89,6 +97,9 @@ func (o *Options) newExecutor(r Reader, p *plan) *executor {
 	x.columns = slices.Clone(x.columns)
 	x.place()
 	x.inner = o.newInner(r, x)
+	if !o.Events {
+		x.findFit()
+	}
 	return x
 }
 

@@ -36,6 +36,9 @@ func (x *executor) runGroups(ctx context.Context, to visit) (err error) {
 			err = r.disk.closeAfter(err)
 		}
 	}()
+	if err := r.takeKept(ctx); err != nil {
+		return err
+	}
 	err = x.read(ctx, func(worker int, b *batch) error {
 		t := x.steps.begin()
 		defer x.steps.group.end(t)

@@ -21,15 +21,17 @@ import (
 // transaction with whatever has changed them, and so never stale: m late events in k
 // windows cost a checkpoint O(m + k log n), each of them some hundred cells at most.
 //
-// What of the levels was read last stays in memory, as blocks: the cells of all groups
+// What of the levels is read often stays in memory, as blocks: the cells of all groups
 // that are in one window of the level above. An interval is made of two blocks of each
-// level, at most.
+// level, at most. A block is made when it is asked for the second time: those that are
+// asked for once are read faster cell by cell.
 
 // rollup is the levels of what is kept.
 type rollup struct {
 	levels []*aggregate.Plan // from that of the definition on; nil: it has none
 	blocks map[blockID]*aggregate.Cells
-	held   int64 // bytes, of blocks, about
+	held   int64            // bytes, of blocks, about
+	asked  map[blockID]bool // those that were asked for once, and are not in blocks
 }
 
 // blockID names a block by its level and where the window of the level above begins.
@@ -52,8 +54,24 @@ func (r *rollup) forgetBlocks(touched map[blockID]bool) {
 		if c := r.blocks[id]; c != nil {
 			r.held -= c.Size()
 			delete(r.blocks, id)
+			r.again(id) // as it will be
 		}
 	}
+}
+
+// askedMost is how many blocks are remembered to have been asked for.
+const askedMost = 1 << 14
+
+// again reports whether a block was asked for before.
+func (r *rollup) again(id blockID) bool {
+	if r.asked[id] {
+		return true
+	}
+	if r.asked == nil || len(r.asked) >= askedMost {
+		r.asked = map[blockID]bool{}
+	}
+	r.asked[id] = true
+	return false
 }
 
 // keepBlock keeps a block, in place of any others where all take more than most bytes.
@@ -61,6 +79,7 @@ func (r *rollup) keepBlock(id blockID, c *aggregate.Cells, most int64) {
 	if r.blocks == nil {
 		r.blocks, r.held = map[blockID]*aggregate.Cells{}, 0
 	}
+	delete(r.asked, id)
 	r.held += c.Size()
 	for other, o := range r.blocks {
 		if r.held <= most {

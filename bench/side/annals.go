@@ -2,6 +2,7 @@ package side
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ var Annals = Maker{
 	Name:       "annals",
 	Version:    "this revision",
 	Licence:    "Apache-2.0",
-	Settings:   "defaults; MemoryBytes 512 MiB where only asked; histories as columns",
+	Settings:   "defaults; MemoryBytes 512 MiB where only asked; histories as columns; where ranges are of whole hours, an aggregate of them",
 	Durability: "fdatasync a group of batches",
 	Kind:       (*Engine)(nil),
 	Open: func(dir string, o Options) (Side, error) {
@@ -42,6 +43,7 @@ type Engine struct {
 	events  func() *Events // made by the first Put: they are not the database's
 	batches sync.Pool      // of *[]store.Event
 	minutes *store.Aggregate
+	hours   *store.Aggregate // gone when the side is closed: others ask the same database
 }
 
 // OpenEngine opens our side.
@@ -56,10 +58,16 @@ func OpenEngine(dir string, o Options) (*Engine, error) {
 		so.MemoryBytes = askMemory
 	}
 	var err error
-	if e.DB, err = store.Open(dir, so); err != nil || !o.Minutes {
+	if e.DB, err = store.Open(dir, so); err != nil {
 		return e, err
 	}
-	if e.minutes, err = e.DB.Maintain(context.Background(), minutes); err != nil {
+	if o.Minutes {
+		e.minutes, err = e.DB.Maintain(context.Background(), minutes)
+	}
+	if o.Hours && err == nil {
+		err = e.keepHours()
+	}
+	if err != nil {
 		e.DB.Close()
 	}
 	return e, err
@@ -95,7 +103,12 @@ func (e *Engine) Settle() (time.Time, error) {
 	return last, nil
 }
 
-func (e *Engine) Close() error { return e.DB.Close() }
+func (e *Engine) Close() (err error) {
+	if e.hours != nil {
+		err = e.DB.DropAggregate(context.Background(), hours.Name)
+	}
+	return errors.Join(err, e.DB.Close())
+}
 
 func (e *Engine) Latest(key string) (load.Reading, bool, error) {
 	return get(e.DB.Latest(), key)

@@ -3,6 +3,7 @@ package side
 import (
 	"context"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/annalsdb/annals/bench/load"
@@ -31,11 +32,19 @@ func (e *Engine) Daily(keys []string, visit func(w load.Window, t load.Total)) e
 	})
 }
 
-// Range asks by the query layer, of the events themselves: there are no aggregates
-// kept ahead.
+// within is the question of Range.
+var within = sync.OnceValues(func() (query.Query, error) {
+	return query.Parse("SELECT count(*), sum(value), max(value) FROM " + Stream + " WHERE time >= $1 AND time < $2")
+})
+
+// Range asks by the query layer, which reads the events, or, where totals by the hour
+// are kept, has the answer from these.
 func (e *Engine) Range(from, to int64) (load.Total, error) {
-	within := query.Col("time").Ge(time.Unix(0, from)).And(query.Col("time").Lt(time.Unix(0, to)))
-	return e.total(within)
+	q, err := within()
+	if err != nil {
+		return load.Total{}, err
+	}
+	return e.total(q, time.Unix(0, from), time.Unix(0, to))
 }
 
 // Top asks by the query layer.
@@ -60,17 +69,21 @@ func (e *Engine) ByKey(visit func(key string, t load.Total)) error {
 // Matching asks by the query layer.
 func (e *Engine) Matching(m load.Match) (load.Total, error) {
 	if m.Part != "" {
-		return e.total(query.Col("key").Like("%" + m.Part + "%"))
+		return e.total(totalOf(query.Col("key").Like("%" + m.Part + "%")))
 	}
-	return e.total(query.Col("type").Eq(m.Type).And(query.Col("status").Eq(m.Status)))
+	return e.total(totalOf(query.Col("type").Eq(m.Type).And(query.Col("status").Eq(m.Status))))
 }
 
-// total is that of the events of which where is true.
-func (e *Engine) total(where query.Expr) (t load.Total, err error) {
-	q := query.From(Stream).Where(where).Select(query.Count(), query.Call("sum", query.Col("value")), query.Call("max", query.Col("value")))
+// totalOf asks for the total of the events of which where is true.
+func totalOf(where query.Expr) query.Query {
+	return query.From(Stream).Where(where).Select(query.Count(), query.Call("sum", query.Col("value")), query.Call("max", query.Col("value")))
+}
+
+// total is the answer to totalOf.
+func (e *Engine) total(q query.Query, params ...any) (t load.Total, err error) {
 	err = e.ask(q, func(row query.Row) {
 		t = load.Total{Count: row[0].Int64(), Sum: row[1].Float64(), Max: row[2].Float64()}
-	})
+	}, params...)
 	return t, err
 }
 
@@ -83,8 +96,12 @@ func (e *Engine) AskNexmark(q *nexmark.Query) (nexmark.Answer, error) {
 	return q.Ask(context.Background(), e.DB, runtime.GOMAXPROCS(0))
 }
 
-func (e *Engine) ask(q query.Query, visit func(query.Row)) error {
-	answer, err := query.Run(context.Background(), query.View(e.DB.Latest()), q)
+func (e *Engine) ask(q query.Query, visit func(query.Row), params ...any) error {
+	db, err := query.DB(e.DB)
+	if err != nil {
+		return err
+	}
+	answer, err := query.Run(context.Background(), db, q, params...)
 	if err != nil {
 		return err
 	}

@@ -116,6 +116,7 @@ type Options struct {
 	Purpose Purpose
 	Writers int  // how many goroutines will Put at the same time; 0 is 1
 	Minutes bool // keep what Minutes answers
+	Hours   bool // keep totals by the hour for Range, if the side does; it has them when it is open
 }
 
 // ErrCannot says that a side cannot do what Options ask, and why:

@@ -24,11 +24,8 @@ var aggregates = []Workload{
 		Load: "zipf-100k", Grows: true, Syncs: true, Limit: Limit{"write", jsonBytes},
 		can: has[side.Minutes], needs: "aggregates kept up to date", run: minutes,
 	},
-	{
-		Name: "range", What: "count, sum and maximum of random ranges of months to years",
-		Load: "zipf-100k", Years: years, Start: Built, Grows: true, Limit: Limit{"bolt-get", 1},
-		can: has[side.Range], needs: "total of a range", run: ranges,
-	},
+	ranged("range", "count, sum and maximum of random ranges of months to years", false),
+	ranged("range-hours", "count, sum and maximum of random ranges of months to years, from hour to hour, of which totals may be kept", true),
 	{
 		Name: "nexmark", What: "the queries of NEXMark, by turns, over all events of it that are there, on one core",
 		Load: "zipf-100k", Own: "NEXMark", Syncs: true, can: has[side.Nexmark], needs: "NEXMark", run: askNexmark,
@@ -65,7 +62,7 @@ type dailyJob struct {
 }
 
 func (d dailyJob) warm() error {
-	return d.asking(func(s side.Side, memory *meter.Resident) error {
+	return d.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		ask := func(visit func(load.Window, load.Total)) error { return s.(side.Daily).Daily(d.keys, visit) }
 		if err := load.CheckTotals(d.want, ask); err != nil {
 			return err
@@ -164,28 +161,43 @@ func minutes(j *Job) error {
 	})
 }
 
-// ranges asks for the total of at least a twentieth of all time.
-func ranges(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
-		r, rnd := s.(side.Range), j.random()
-		draw := func() (from, to int64) {
-			span := j.load.End(j.Events) - load.Start.UnixNano()
-			from = load.Start.UnixNano() + rnd.Int64N(span*19/20)
-			return from, from + span/20 + rnd.Int64N(span)
+// ranged is a workload that asks for the total of at least a twentieth of all time. Where
+// ranges begin and end with hours, a side may keep totals of these.
+func ranged(name, what string, hours bool) Workload {
+	return Workload{
+		Name: name, What: what, Load: "zipf-100k", Years: years, Start: Built, Grows: true, Limit: Limit{"bolt-get", 1},
+		can: has[side.Range], needs: "total of a range", run: func(j *Job) error {
+			return j.asking(side.Options{Hours: hours}, func(s side.Side, memory *meter.Resident) error {
+				r, draw := s.(side.Range), j.spans(hours)
+				for range 5 {
+					from, to := draw()
+					got, err := r.Range(from, to)
+					if err == nil {
+						err = j.load.TotalOf(j.Events, from, to).Check(got)
+					}
+					if err != nil {
+						return fmt.Errorf("range [%d, %d): %w", from, to, err)
+					}
+				}
+				return j.repeat(memory, func() error {
+					_, err := r.Range(draw())
+					return err
+				})
+			})
+		},
+	}
+}
+
+// spans draws ranges, of whole hours or not.
+func (j *Job) spans(hours bool) func() (from, to int64) {
+	rnd, begin := j.random(), load.Start.UnixNano()
+	span := j.load.End(j.Events) - begin
+	return func() (from, to int64) {
+		from = begin + rnd.Int64N(span*19/20)
+		to = from + span/20 + rnd.Int64N(span)
+		if hours {
+			from, to = from-from%int64(time.Hour), to-to%int64(time.Hour)
 		}
-		for range 5 {
-			from, to := draw()
-			got, err := r.Range(from, to)
-			if err == nil {
-				err = j.load.TotalOf(j.Events, from, to).Check(got)
-			}
-			if err != nil {
-				return fmt.Errorf("range [%d, %d): %w", from, to, err)
-			}
-		}
-		return j.repeat(memory, func() error {
-			_, err := r.Range(draw())
-			return err
-		})
-	})
+		return from, to
+	}
 }

@@ -27,7 +27,7 @@ var questions = []Workload{
 const topEvents = 10
 
 func top(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
+	return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		run := func(visit func(string, load.Reading)) error { return s.(side.Top).Top(topEvents, visit) }
 		if err := j.load.CheckTop(j.Events, topEvents, run); err != nil {
 			return err
@@ -37,7 +37,7 @@ func top(j *Job) error {
 }
 
 func byKey(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
+	return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		keys, err := j.load.CheckByKey(j.Events, s.(side.ByKey).ByKey)
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func matching(name, what string, m load.Match) Workload {
 		Name: name, What: what, Load: "zipf-100k", Start: Built, Grows: true, Limit: Limit{"sum", 1},
 		can: has[side.Matching], needs: "aggregates of events by a condition",
 		run: func(j *Job) error {
-			return j.asking(func(s side.Side, memory *meter.Resident) error {
+			return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 				want := j.load.TotalMatching(j.Events, m)
 				got, err := s.(side.Matching).Matching(m)
 				if err == nil {

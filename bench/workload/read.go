@@ -42,9 +42,10 @@ var reads = []Workload{
 const readingBytes = 64
 
 // asking opens the built database and watches memory while f asks.
-func (j *Job) asking(f func(s side.Side, memory *meter.Resident) error) error {
+func (j *Job) asking(o side.Options, f func(s side.Side, memory *meter.Resident) error) error {
 	memory := meter.Watch()
-	err := j.with(j.Database, side.Options{Purpose: side.Ask}, func(s side.Side) error { return f(s, memory) })
+	o.Purpose = side.Ask
+	err := j.with(j.Database, o, func(s side.Side) error { return f(s, memory) })
 	j.memory(memory)
 	return err
 }
@@ -103,7 +104,7 @@ func (j *Job) again(ask func() error) (runs int, took time.Duration, err error) 
 }
 
 func latest(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
+	return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		l, rnd := s.(side.Latest), j.random()
 		if err := j.load.CheckLatest(j.Events, l.Latest); err != nil {
 			return err
@@ -116,7 +117,7 @@ func latest(j *Job) error {
 }
 
 func asOf(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
+	return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		a, rnd := s.(side.AsOf), j.random()
 		if err := j.load.CheckAsOf(j.Events, a.AsOf); err != nil {
 			return err
@@ -135,7 +136,7 @@ func (j *Job) randomKey(rnd *rand.Rand) string { return j.load.Keys[rnd.IntN(len
 
 // history reads the first key, which is the most frequent by zipf.
 func history(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
+	return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		if err := j.checkHistory(s.(side.History), 0); err != nil {
 			return err
 		}
@@ -160,7 +161,7 @@ func (j *Job) checkHistory(h side.History, place int) error {
 }
 
 func historyRandom(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
+	return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		h, rnd := s.(side.History), j.random()
 		for range 3 {
 			if err := j.checkHistory(h, rnd.IntN(len(j.load.Keys))); err != nil {
@@ -175,7 +176,7 @@ func historyRandom(j *Job) error {
 }
 
 func states(j *Job) error {
-	return j.asking(func(s side.Side, memory *meter.Resident) error {
+	return j.asking(side.Options{}, func(s side.Side, memory *meter.Resident) error {
 		at := j.load.End(j.Events / 2)
 		run := func(visit func(string, load.Reading)) error { return s.(side.States).States(at, visit) }
 		want, err := j.load.CheckStates(j.Events, at, run)
