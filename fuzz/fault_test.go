@@ -83,6 +83,13 @@ func (p *faultPlan) fault(op Op, name string) error {
 	return p.err
 }
 
+// hit reports whether an operation has failed.
+func (p *faultPlan) hit() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.met
+}
+
 // end has nothing fail any more.
 func (p *faultPlan) end() {
 	p.mu.Lock()
@@ -101,10 +108,16 @@ func (l *crashLife) liveWith(p *faultPlan) error {
 	}
 	defer func() { l.db.Close() }() // again, where nothing failed
 	for i, word := range strings.Fields(faultScript) {
-		if err := l.do(word); err != nil {
-			if err := l.afterFault(err, p); err != nil {
-				return fmt.Errorf("step %d (%s): %w", i, word, err)
-			}
+		before := p.hit()
+		err := l.do(word)
+		switch {
+		case err != nil:
+			err = l.afterFault(err, p)
+		case p.hit() && !before: // in the background, or it was forgotten
+			err = l.afterLoss("-at-once")
+		}
+		if err != nil {
+			return fmt.Errorf("step %d (%s): %w", i, word, err)
 		}
 	}
 	p.end()
@@ -114,8 +127,14 @@ func (l *crashLife) liveWith(p *faultPlan) error {
 	if err := l.db.Close(); err != nil && !errors.Is(err, store.ErrPoisoned) {
 		return err
 	}
+	return l.afterLoss("-after")
+}
+
+// afterLoss looks at what a machine that stops now would leave, in a directory of its
+// own.
+func (l *crashLife) afterLoss(suffix string) error {
 	h := l.copy()
-	next := newCrashLife(l.rnd, l.tried, l.mode, l.disk.After(AllLost, l.rnd, l.disk.dir+"-after"))
+	next := newCrashLife(l.rnd, l.tried, l.mode, l.disk.After(AllLost, l.rnd, l.disk.dir+suffix))
 	next.crashHistory = h
 	if err := next.disk.Save(false); err != nil {
 		return err
