@@ -56,7 +56,7 @@ type DB struct {
 	generation uint32      // of the dirty lists; from 1
 	stats      counters
 
-	// The background; see upkeep.go.
+	// The background; see upkeep.go and compact.go.
 	stop       chan struct{}
 	upkeepDue  chan struct{}
 	mergeDue   chan struct{}

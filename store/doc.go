@@ -27,8 +27,9 @@
 //
 // A read of a key follows its [trail]: the live index, then sealed files, newest
 // first, as long as one may hold more. files.go says how files come and go beneath
-// readers, upkeep.go how they are sealed and merged, foldpoint.go how a fold of many
-// events starts in the middle, memory.go what may be held.
+// readers, upkeep.go how they are sealed, compact.go how they are merged,
+// foldpoint.go how a fold of many events starts in the middle, memory.go what may be
+// held.
 //
 // The directory holds sealed files and log files, named by their positions,
 // state.db, LOCK, and who holds it. Package segment draws the first two; states.go,
