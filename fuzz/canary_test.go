@@ -141,6 +141,7 @@ func (c canary) sing(root, dir string) ([]byte, error) {
 	}
 	cmd := exec.Command("go", append([]string{"test", "-overlay", list, "-timeout", "10m", c.pkg}, c.args...)...)
 	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir) // what a test that fails keeps goes with it
 	return cmd.CombinedOutput()
 }
 
