@@ -46,6 +46,7 @@ var ErrNotKept = errors.New("it is not kept")
 
 // Why not.
 var (
+	errYet    = fmt.Errorf("%w yet, or bbolt is not checked yet since it was opened", ErrNotKept)
 	errPast   = fmt.Errorf("%w: what is kept is of a newer position", ErrNotKept)
 	errWide   = fmt.Errorf("%w: it takes more memory than there may be", ErrNotKept)
 	errSparse = fmt.Errorf("%w so that it is worth it: its windows have few events each", ErrNotKept)
@@ -106,7 +107,7 @@ func (r *ranging) partials(ctx context.Context) error {
 	}
 	err := r.stored(ctx)
 	if errors.Is(err, errUnbuilt) {
-		err = fmt.Errorf("%w yet", ErrNotKept)
+		err = errYet
 	}
 	return err
 }
