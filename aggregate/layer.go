@@ -148,6 +148,12 @@ func (p *Plan) Refold(ctx context.Context, src Source, windows []Span) (*Cells, 
 
 // GatherAt is [Plan.Gather] of the events in some stretches of time.
 func (p *Plan) GatherAt(ctx context.Context, src Source, times []Span) (*Cells, error) {
+	return p.Gather(ctx, src, allTime, DuringAny(times))
+}
+
+// DuringAny is true of events in any of some stretches of time, false of all where there
+// are none.
+func DuringAny(times []Span) index.Predicate {
 	var either index.Or
 	for _, t := range times {
 		r := index.Range{Column: segment.ColumnTime, Lo: index.Bound{Value: index.TimeOf(t.Start)}}
@@ -156,7 +162,7 @@ func (p *Plan) GatherAt(ctx context.Context, src Source, times []Span) (*Cells, 
 		}
 		either = append(either, r)
 	}
-	return p.Gather(ctx, src, allTime, either)
+	return either
 }
 
 // RowAt is a row of a batch and its position.

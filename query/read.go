@@ -155,7 +155,7 @@ func (x *executor) scan() store.EventScan {
 			Lo: index.Bound{Value: index.TimeOf(s.lo)}, Hi: index.Bound{Value: index.TimeOf(s.hi)}})
 	}
 	if x.times != nil {
-		where = append(where, within(x.times))
+		where = append(where, aggregate.DuringAny(x.times))
 	}
 	if x.pushed != nil {
 		where = append(where, x.pushed)
@@ -169,19 +169,6 @@ func (x *executor) scan() store.EventScan {
 		}
 	}
 	return q
-}
-
-// within is true of events at some times.
-func within(times []aggregate.Span) index.Predicate {
-	var either index.Or
-	for _, t := range times {
-		r := index.Range{Column: segment.ColumnTime, Lo: index.Bound{Value: index.TimeOf(t.Start)}}
-		if t.End != math.MaxInt64 {
-			r.Hi = index.Bound{Value: index.TimeOf(t.End), Open: true}
-		}
-		either = append(either, r)
-	}
-	return either
 }
 
 // scanned is the name of the column in a scan, "" if it is none of a scan.
