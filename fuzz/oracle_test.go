@@ -28,7 +28,7 @@ import (
 //
 // A history that fails is made smaller as long as it still fails, and printed.
 var (
-	seedsFlag = flag.Int("seeds", 200, "histories for TestOracle")
+	seedsFlag = flag.Int("seeds", 500, "histories for TestOracle")
 	seedFlag  = flag.Int64("seed", -1, "the one history for TestOracle, as printed by a failure")
 )
 
@@ -40,7 +40,7 @@ func TestOracle(t *testing.T) {
 	}
 	seeds := *seedsFlag
 	if testing.Short() {
-		seeds = min(seeds, 100)
+		seeds = min(seeds, 200)
 	}
 	var next atomic.Int64
 	var workers sync.WaitGroup
