@@ -96,20 +96,25 @@ func (g *grouper) rows() (*groupRows, error) {
 	return r, nil
 }
 
-// valueColumn is the values of a dictionary. Of texts each is at its number in Dict.
+// valueColumn is the values of a dictionary. Of texts each is at its number in Dict,
+// and there are no Codes.
 func (d *dictionary) valueColumn() (c Column) {
+	if len(d.values) > 0 && isText(d.values[0].Kind()) && d.alike() {
+		dict := make([]string, len(d.values))
+		for i, v := range d.values {
+			dict[i] = v.Text()
+		}
+		return Column{Kind: d.values[0].Kind(), Texts: segment.Texts{Dict: dict}, n: len(dict)}
+	}
 	for _, v := range d.values {
 		c.append(v)
 	}
-	if !c.whole() || !isText(c.Kind) {
-		return c
-	}
-	dict := make([]string, len(d.values))
-	for i, v := range d.values {
-		dict[i] = v.Text()
-	}
-	c.Texts = segment.Texts{Dict: dict}
 	return c
+}
+
+// alike tells whether all values are of one kind.
+func (d *dictionary) alike() bool {
+	return !slices.ContainsFunc(d.values, func(v Value) bool { return v.Kind() != d.values[0].Kind() })
 }
 
 // gatherCodes appends to dst what codes name of list.

@@ -74,9 +74,12 @@ func (t *textNumbering) find(hash uint64, is func(number uint32) bool) *uint64 {
 	}
 }
 
-func (t *textNumbering) grow() {
+func (t *textNumbering) grow() { t.resize(max(64, 4*len(t.slots))) }
+
+// resize makes it so many slots, a power of two.
+func (t *textNumbering) resize(slots int) {
 	old := t.slots
-	t.slots = make([]uint64, max(64, 4*len(old)))
+	t.slots = make([]uint64, slots)
 	mask := uint64(len(t.slots) - 1)
 	for _, slot := range old {
 		if slot == 0 {
@@ -153,6 +156,19 @@ func (d *dictionary) add(v Value) uint32 {
 		d.classify(n)
 	}
 	return n
+}
+
+// expect makes room for all that the parts of lists may have, of one column.
+func (d *dictionary) expect(lists []groupList, part int) {
+	values, texts := 0, false
+	for i := range lists {
+		values += len(lists[i].parts[part])
+		texts = texts || lists[i].g.columns[0].texts.n > 0
+	}
+	d.values = make([]Value, 0, values)
+	if texts {
+		d.texts.resize(1 << bits.Len(uint(max(32, 2*values))))
+	}
 }
 
 // classify finds the class of the last value; at the first float, those of all.
@@ -286,9 +302,16 @@ func (d *dictionary) turn(c *Column) {
 	if len(dict) == len(d.page) && c.Kind == d.kind && slices.Equal(dict, d.page) {
 		return
 	}
-	d.page, d.kind = append(d.page[:0], dict...), c.Kind
+	d.page, d.kind = d.page[:0], c.Kind
+	if len(dict) <= pageMost {
+		d.page = append(d.page, dict...)
+	}
 	d.codes = extended(d.codes[:0], len(dict))
 }
+
+// pageMost is how many texts a dictionary may have to be remembered: longer ones, as
+// that of keys, hardly ever come again.
+const pageMost = 256
 
 // ints appends the numbers of ints; the same one often comes again at once.
 func (d *dictionary) ints(dst []uint32, k segment.ValueKind, list []int64, rows []uint16) []uint32 {

@@ -128,6 +128,9 @@ func (r *groupRun) join(ctx context.Context) error {
 	return r.share(ctx, parts, func(worker, part int) error {
 		t := r.steps.begin()
 		g, err := r.newGrouper()
+		if err == nil && len(g.columns) == 1 {
+			g.columns[0].expect(lists, part)
+		}
 		for i := 0; i < len(lists) && err == nil; i++ {
 			err = g.take(ctx, &lists[i], part)
 		}

@@ -16,7 +16,7 @@ func init() {
 		Version: side.ModuleVersion("github.com/dgraph-io/badger/v4"),
 		Licence: "Apache-2.0",
 		Settings: "(key, inverted time) keys, a transaction a batch, SyncWrites; conflicts looked for only where totals are kept; " +
-			"block cache 256 MiB (512 MiB where only asked), else DefaultOptions, of which values stay in the tree",
+			"block cache 256 MiB (512 MiB where only asked), else DefaultOptions, of which values stay in the tree; Flatten where only asked",
 		Durability: "msync a group of batches",
 		Kind:       (*badgerSide)(nil),
 		Open:       openBadger,
@@ -99,6 +99,9 @@ func (d *badgerSide) Settle() (time.Time, error) {
 		return false
 	}), nil
 }
+
+// Compact merges the tables that there are; Close adds what is still in memory.
+func (d *badgerSide) Compact() error { return d.db.Flatten(2) }
 
 // Close writes what is in memory to tables, which are synced.
 func (d *badgerSide) Close() error { return d.db.Close() }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"time"
@@ -18,7 +19,7 @@ func init() {
 		Version: side.ModuleVersion("github.com/cockroachdb/pebble/v2"),
 		Licence: "BSD-3-Clause",
 		Settings: "(key, inverted time) keys, split before the time, with a bloom filter of 10 bits above the last level; " +
-			"cache 256 MiB (512 MiB where only asked), memtables of 64 MiB, blocks of 32 KiB, up to 3 compactions at once",
+			"cache 256 MiB (512 MiB where only asked), memtables of 64 MiB, blocks of 32 KiB, up to 3 compactions at once; compacted where only asked",
 		Durability: "fdatasync a group of batches",
 		Kind:       (*pebbleSide)(nil),
 		Open:       openPebble,
@@ -141,6 +142,11 @@ func (d *pebbleSide) Settle() (time.Time, error) {
 		m := d.db.Metrics()
 		return m.Compact.NumInProgress > 0 || m.Flush.NumInProgress > 0
 	}), nil
+}
+
+// Compact moves all to the last level.
+func (d *pebbleSide) Compact() error {
+	return d.db.Compact(context.Background(), []byte{0}, []byte{0xff}, true)
 }
 
 // Close flushes what Bulk left to the system.

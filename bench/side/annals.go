@@ -24,7 +24,7 @@ var Annals = Maker{
 	Name:       "annals",
 	Version:    "this revision",
 	Licence:    "Apache-2.0",
-	Settings:   "defaults; MemoryBytes 512 MiB where only asked; histories as columns; where ranges are of whole hours, an aggregate of them",
+	Settings:   "defaults; compacted and MemoryBytes 512 MiB where only asked; histories as columns; where ranges are of whole hours, an aggregate of them",
 	Durability: "fdatasync a group of batches",
 	Kind:       (*Engine)(nil),
 	Open: func(dir string, o Options) (Side, error) {
@@ -102,6 +102,9 @@ func (e *Engine) Settle() (time.Time, error) {
 	}
 	return last, nil
 }
+
+// Compact does at once what the engine does by itself when it is at rest.
+func (e *Engine) Compact() error { return e.DB.Compact(context.Background()) }
 
 func (e *Engine) Close() (err error) {
 	if e.hours != nil {

@@ -3,6 +3,7 @@ package side
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,7 @@ var Bbolt = Maker{
 	Name:       "bbolt",
 	Version:    ModuleVersion("go.etcd.io/bbolt"),
 	Licence:    "MIT",
-	Settings:   "NoFreelistSync, FreelistMapType, (key, inverted time) keys, sorted puts, Batch where several write",
+	Settings:   "NoFreelistSync, FreelistMapType, (key, inverted time) keys, sorted puts, Batch where several write; compacted where only asked",
 	Durability: "fdatasync a batch",
 	Kind:       (*bbolt)(nil),
 	Open:       openBbolt,
@@ -124,6 +125,25 @@ func (d *bbolt) Minutes(visit func(w load.Window, t load.Total)) error {
 }
 
 func (d *bbolt) Settle() (time.Time, error) { return time.Now(), nil }
+
+// Compact copies all into a new file, whose pages are full and in order: what the
+// command "bbolt compact" does.
+func (d *bbolt) Compact() error {
+	const txBytes = 1 << 20
+	path := d.db.Path()
+	into, err := bolt.Open(path+".compact", 0o644, BoltOptions())
+	if err != nil {
+		return err
+	}
+	err = bolt.Compact(into, d.db, txBytes)
+	if err = errors.Join(err, into.Close(), d.db.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(path+".compact", path); err == nil {
+		d.db, err = bolt.Open(path, 0o644, BoltOptions())
+	}
+	return err
+}
 
 // Close syncs first what Bulk left to the system.
 func (d *bbolt) Close() error {

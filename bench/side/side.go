@@ -79,6 +79,11 @@ type (
 		PutNexmark(c nexmark.Config, size int, progress func(n int)) error
 		AskNexmark(q *nexmark.Query) (nexmark.Answer, error)
 	}
+	// Compact leaves the database as it is fastest read from, by the means that it has
+	// for that: what is only read has nothing else to do. Nothing is put afterwards.
+	Compact interface {
+		Compact() error
+	}
 	// Replay is all events, in any order: for sides that answer nothing else, so
 	// that it can be seen that what was put is there.
 	Replay interface {

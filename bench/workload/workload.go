@@ -230,12 +230,15 @@ func (j *Job) put(s side.Side, from, to int) error {
 }
 
 // build makes a database in the batches of an ingest, for how events came shows in
-// what is read.
+// what is read, and compacts it if the side does that.
 func (j *Job) build() error {
 	return j.with(j.Database, side.Options{Purpose: side.Bulk}, func(s side.Side) error {
 		err := j.put(s, 0, j.Events)
 		if err == nil {
 			_, err = s.Settle()
+		}
+		if c, ok := s.(side.Compact); ok && err == nil {
+			err = c.Compact()
 		}
 		return err
 	})
