@@ -132,7 +132,8 @@ type eventScan struct {
 	files   *files
 	visit   func(worker int, b *EventBatch) error
 	workers int
-	names   map[string]bool // of the keys wanted
+	keys    []string        // the names of those wanted, in order
+	names   map[string]bool // the same
 
 	sources []*scanSource
 	parts   []blockPart
@@ -173,8 +174,9 @@ const partBlocks = 4
 func (e *eventScan) run(ctx context.Context) error {
 	e.stats.Seq = e.view.seq
 	if e.q.Keys != nil {
-		e.names = make(map[string]bool, len(e.q.Keys))
-		for _, name := range e.q.Keys {
+		e.keys = slices.Compact(slices.Sorted(slices.Values(e.q.Keys)))
+		e.names = make(map[string]bool, len(e.keys))
+		for _, name := range e.keys {
 			e.names[name] = true
 		}
 	}
@@ -318,7 +320,7 @@ func (e *eventScan) prepare(ctx context.Context, c *scanSource) error {
 	}
 	c.stats = found.Stats
 	if e.q.Keys != nil {
-		if err := found.Within(e.s.number, e.q.Keys); err != nil {
+		if err := found.Within(e.s.number, e.keys); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,10 @@ func (k *kept) upkeep() (more bool, err error) {
 		return false, nil
 	}
 	ok, err := k.attach()
+	if !ok && err == nil && k.base != nil {
+		err = k.recall()
+		ok = k.marked
+	}
 	if !ok || err != nil {
 		k.mu.Unlock()
 		return false, err

@@ -29,6 +29,7 @@ type kept struct {
 	stale                    map[int]bool     // cells of live
 	sessions, frozenSessions sessionIndex
 	mark                     aggregate.Watermark
+	marked                   bool // mark has taken in all events up to position
 	arrivals                 aggregate.Arrivals
 	epoch                    int      // moves when the layers are given up
 	behind                   logPlace // of position, in the log file that was read last
@@ -52,10 +53,10 @@ func newKept(db *DB, plan *aggregate.Plan) *kept {
 }
 
 // attach finds out what bbolt has and begins from there; false if that cannot be
-// told now. mu is held.
+// told now, or if the events before are not in the watermark yet. mu is held.
 func (k *kept) attach() (bool, error) {
 	if k.base != nil {
-		return true, nil
+		return k.marked, nil
 	}
 	if k.plan == nil {
 		return false, fmt.Errorf("aggregate %q: %w: %q must be handed over again, by Maintain", k.def.Name, aggregate.ErrDefinition, k.def.Missing())
@@ -72,8 +73,47 @@ func (k *kept) attach() (bool, error) {
 		}
 	}
 	k.base, k.position = b, b.position
+	k.marked = !b.none || k.db.streams.Load().byName[k.def.Stream] == nil
 	k.begin(b.from)
-	return true, nil
+	return k.marked, nil
+}
+
+// recall makes the watermark stand where the events up to position leave it, which
+// came before the definition did. mu is held; it is let go meanwhile.
+func (k *kept) recall() error {
+	epoch, to := k.epoch, k.position
+	k.mu.Unlock()
+	mark, err := k.markAt(to, recallMost)
+	k.mu.Lock()
+	if err == nil && k.epoch == epoch {
+		k.mark, k.marked = mark, true
+	}
+	return err
+}
+
+// recallMost is how many positions recall looks at together: some 50 bytes for each.
+const recallMost = 1 << 20
+
+// markAt is the watermark of the events up to a position, so many positions at a time.
+func (k *kept) markAt(to, most uint64) (aggregate.Watermark, error) {
+	mark := k.def.Watermark.Watermark()
+	var a aggregate.Arrivals
+	none := k.plan.Cells()
+	none.From = math.MaxInt64
+	for from := uint64(1); from <= to; from += most {
+		if err := k.db.pace(0); err != nil {
+			return mark, err
+		}
+		q := EventScan{Stream: k.def.Stream, Where: k.plan.Where(), Columns: k.plan.Columns(), From: from, Retracted: true, Workers: 1}
+		_, err := k.view(min(to, from+most-1)).ScanEvents(context.Background(), q, func(_ int, b *EventBatch) error {
+			return none.Take(&b.Batch, &a)
+		})
+		if err != nil {
+			return mark, fmt.Errorf("aggregate %q: watermark of the events from position %d: %w", k.def.Name, from, err)
+		}
+		a.Settle(none, &mark)
+	}
+	return mark, nil
 }
 
 // begin makes live empty, for windows from a time on. mu is held.

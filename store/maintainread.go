@@ -33,7 +33,8 @@ type AggregateAnswer struct {
 
 // Read is the results of windows, by window and then by group. They are those of
 // [aggregate.Run] over what is known at the answer's position, to the last bit: what
-// is kept joined with what the log has behind it. It costs some hundred ns for each
+// is kept joined with what the log has behind it. As long as nothing is kept, right after
+// the definition or an Open, all of them are provisional. It costs some hundred ns for each
 // result, and the events of windows that are not kept yet or any more. Functions over
 // time, and sessions, cost a look at all that is kept.
 func (a *Aggregate) Read(ctx context.Context, q AggregateQuery) (AggregateAnswer, error) {
@@ -65,10 +66,10 @@ func (k *kept) answer(ctx context.Context, reach aggregate.Span, known uint64) (
 		return AggregateAnswer{}, fmt.Errorf("%w: position %d is asked for, the newest is %d", ErrFuture, known, newest)
 	case known == 0:
 		answer, err := k.newest(ctx, reach)
-		if !errors.Is(err, errUnbuilt) {
-			return answer, err
+		if errors.Is(err, errUnbuilt) {
+			return k.unbuilt(ctx, reach, newest)
 		}
-		known = newest
+		return answer, err
 	}
 	results, err := aggregate.Run(ctx, k.view(known), k.def, reach)
 	return AggregateAnswer{Seq: known, Results: results}, err
@@ -79,8 +80,11 @@ func (k *kept) newest(ctx context.Context, reach aggregate.Span) (AggregateAnswe
 	to := k.db.visible.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ok, err := k.attach(); !ok {
-		return AggregateAnswer{}, errors.Join(err, errUnbuilt)
+	switch ok, err := k.attach(); {
+	case err != nil:
+		return AggregateAnswer{}, err
+	case !ok:
+		return AggregateAnswer{}, errUnbuilt
 	}
 	if err := k.advance(ctx, to); err != nil {
 		return AggregateAnswer{}, err
@@ -101,6 +105,21 @@ func (k *kept) newest(ctx context.Context, reach aggregate.Span) (AggregateAnswe
 	}
 	answer.Results, err = cells.Results(reach.Start, reach.End, mark.Complete())
 	return answer, err
+}
+
+// unbuilt is the answer at a position from the events, of which nobody knows yet whether
+// more of their time will come.
+func (k *kept) unbuilt(ctx context.Context, reach aggregate.Span, seq uint64) (AggregateAnswer, error) {
+	within := reach
+	if k.plan.ByGroup() {
+		within = wholeTime
+	}
+	cells, err := k.plan.Gather(ctx, k.view(seq), within, nil)
+	if err != nil {
+		return AggregateAnswer{}, err
+	}
+	results, err := cells.Results(reach.Start, reach.End, math.MinInt64)
+	return AggregateAnswer{Seq: seq, Results: results}, err
 }
 
 // joinTimes is how often layers are joined anew because of cells that turned out to
