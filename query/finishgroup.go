@@ -90,7 +90,7 @@ func (g *grouper) rows() (*groupRows, error) {
 	}
 	ends := make([]int64, len(starts.values.Ints))
 	for i, start := range starts.values.Ints {
-		ends[i] = g.x.end(start)
+		ends[i] = g.end(start)
 	}
 	r.ends = gatherCodes(nil, ends, starts.codes)
 	return r, nil

@@ -294,12 +294,21 @@ func (d *dictionary) windows(dst []uint32, times []int64, w aggregate.Aligned, e
 		if at := uint64(i - d.lowest); at < uint64(len(d.cells)) && d.cells[at] != 0 {
 			number = d.cells[at] - 1
 		} else {
-			number = d.bit(segment.TimeValue, uint64(w.At(t).Start))
+			number = d.bit(segment.TimeValue, uint64(spanOf(w, even, t, start).Start))
 			d.cell(i, number)
 		}
 		dst = append(dst, number)
 	}
 	return dst
+}
+
+// spanOf is the window of t, which begins at start if windows do not end where times do.
+func spanOf(w aggregate.Aligned, even aggregate.Even, t, start int64) aggregate.Span {
+	const far = 1 << 61
+	if even.Size <= 0 || even.Size > far || start < -far || start > far {
+		return w.At(t)
+	}
+	return aggregate.Span{Start: start, End: start + even.Size}
 }
 
 // cellsMost is how many windows the array may have.
@@ -345,9 +354,9 @@ func (g *grouper) hold() {
 }
 
 // end is the end of the window that starts there.
-func (x *executor) end(start int64) int64 {
-	if w, ok := x.windows.(aggregate.Aligned); ok {
-		return w.At(start).End
+func (g *grouper) end(start int64) int64 {
+	if w, ok := g.x.windows.(aggregate.Aligned); ok {
+		return spanOf(w, g.even, start, start).End
 	}
 	return math.MaxInt64
 }

@@ -49,7 +49,8 @@ func (c *Selected) Scan(names []string) *Scan {
 }
 
 // Within leaves of the selected rows only those of the keys of a stream that have
-// these names. O(log keys) for each that the filter does not rule out.
+// these names, which are in order, as rows are. O(log keys) for each that the filter
+// does not rule out.
 func (c *Selected) Within(stream uint32, names []string) error {
 	rows := roaring.New()
 	for _, name := range names {
