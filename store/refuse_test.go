@@ -242,10 +242,10 @@ func TestIDs_NamesTheReason(t *testing.T) {
 			}
 		}
 		for reason, b := range map[string][]Event{
-			"others of the batch are new":                   {event("a", "k"), event("new", "k")},
+			"others of the batch are new":                     {event("a", "k"), event("new", "k")},
 			"it was stored in another batch or another order": {event("b", "k"), event("a", "k")},
-			"two events have it":                            {event("d", "k"), event("d", "l")},
-			"the content is another":                        {event("a", "l")},
+			"two events have it":                              {event("d", "k"), event("d", "l")},
+			"the content is another":                          {event("a", "l")},
 		} {
 			_, err := db.Append(bg, Batch{Events: b})
 			refused(t, reason, err, ErrIdempotency, reason, `stream "s"`)
