@@ -93,7 +93,7 @@ func (db *DB) dirty(s *stream, k *key) {
 }
 
 // apply puts the event into the index, and its key's latest state into the
-// overlay.
+// overlay. Where reads of what is sealed fail, the record says what is not known.
 func (db *DB) apply(ev *applied) {
 	d := &ev.key.Data
 	t := &db.writer
@@ -101,7 +101,7 @@ func (db *DB) apply(ev *applied) {
 	st, err := db.next(ev)
 	db.enter(ev.stream, ev.key, db.log, ev.version, ev.event.Retracts)
 	d.ahead--
-	if ev.event.Kind == Retraction {
+	if ev.event.Kind == Retraction || d.partial {
 		d.rehead(t)
 	} else {
 		d.advance(ev.stream, ev.version)
@@ -125,12 +125,14 @@ func (db *DB) overlayNext(ev *applied, r *record) {
 	if before != nil && before.batch == ev.batch.first {
 		size := before.size()
 		before.set(r)
+		before.due = d.partial
 		db.memory.dirty.Add(before.size() - size)
 		d.reached.Store(r.last)
 		return
 	}
 	next := &overlaid{batch: ev.batch.first}
 	next.set(r)
+	next.due = d.partial
 	for next.prev.Store(before); !d.newest.CompareAndSwap(before, next); next.prev.Store(before) {
 		before = d.newest.Load() // a checkpoint has just written it
 	}
@@ -198,8 +200,9 @@ func (d *keyState) advance(s *stream, v index.Version) {
 	}
 }
 
-// rehead finds the head anew, as after a retraction. Where that fails the next
-// append to the key does it.
+// rehead finds the head anew, as after a retraction. Where that fails the key's next
+// event or the next checkpoint does it, whichever is first: until then its order is
+// not to be believed.
 func (d *keyState) rehead(t *trail) {
 	h, err := t.head(latestSeq)
 	if d.partial = err != nil; !d.partial {
@@ -208,19 +211,19 @@ func (d *keyState) rehead(t *trail) {
 }
 
 // errRefold says that a state is to be computed from the key's history, once the
-// event is in it: after a retraction, and where a late event finds a fold that
-// only goes forward.
+// event is in it: after a retraction, where a late event finds a fold that only goes
+// forward, and where it cannot be told whether the event is late.
 var errRefold = errors.New("refold")
 
 // next is the latest state with the event of ev folded in, which is not in the
-// index yet; the writer's trail is that of its key. Where it cannot be told the record says so and the state is asked
-// of the log when it is read.
+// index yet; the writer's trail is that of its key. Where it cannot be told the
+// record says so and the state is asked of the log when it is read.
 func (db *DB) next(ev *applied) (state, error) {
 	s, kind := ev.stream, ev.event.Kind
 	at := s.stamp(ev.version.Time, ev.version.Seq)
 	inOrder := ev.key.Data.order.before(at)
 	switch {
-	case kind == Retraction:
+	case kind == Retraction, ev.key.Data.partial:
 		return state{}, errRefold
 	case kind == Heartbeat, s.Fold == Replace && !inOrder:
 		return db.current(s, ev.key)
@@ -361,10 +364,11 @@ func (db *DB) alike(ev *applied) bool {
 
 // stateBefore is the state as of t before the event at hand. By arrival an event
 // older than one seen before has no single state before it: it is folded last
-// as of every moment from its own on. There is none to compare with then.
+// as of every moment from its own on. There is none to compare with then, nor while
+// it is not known what was seen.
 func (db *DB) stateBefore(s *stream, k *key, t int64) (state, error) {
 	switch {
-	case s.Order == ByArrival && t < k.Data.seen:
+	case k.Data.partial, s.Order == ByArrival && t < k.Data.seen:
 		return state{}, nil
 	case k.Data.order.before(s.stamp(t, latestSeq)):
 		return db.current(s, k)

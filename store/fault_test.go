@@ -16,9 +16,10 @@ import (
 type faultFS struct {
 	segment.FS
 	mu     sync.Mutex
-	sync   error // of every sync
-	room   int64 // bytes that writes may still add to files; -1 = no limit
-	writes error // of every write
+	sync   error        // of every sync
+	room   int64        // bytes that writes may still add to files; -1 = no limit
+	writes error        // of every write
+	read   func() error // before every read, if it is not nil
 }
 
 func newFaultFS() *faultFS { return &faultFS{FS: segment.OS, room: -1} }
@@ -42,6 +43,18 @@ func (fs *faultFS) Open(path string) (segment.File, error) {
 type faultFile struct {
 	segment.File
 	fs *faultFS
+}
+
+func (f *faultFile) ReadAt(b []byte, at int64) (int, error) {
+	f.fs.mu.Lock()
+	read := f.fs.read
+	f.fs.mu.Unlock()
+	if read != nil {
+		if err := read(); err != nil {
+			return 0, err
+		}
+	}
+	return f.File.ReadAt(b, at)
 }
 
 func (f *faultFile) Sync() error {

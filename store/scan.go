@@ -132,6 +132,3 @@ func (db *DB) newestOf(s *stream, keys []found, seq uint64) []record {
 	db.states.fill(s, names, reached, records)
 	return records
 }
-
-// Has reports whether a key is in the range.
-func (r *Range) Has(key string) bool { return r.has(key) }

@@ -114,7 +114,7 @@ type overlaid struct {
 	batch                   uint64 // the first position of its batch, 0 if it was made of events that are visible
 	head                    *head  // nil: that of the origin
 	live, borrowed, unknown bool   // as in state and record
-	due                     bool   // not even the head is known: only its last position
+	due                     bool   // of the head only the last position is known for sure
 	from                    origin
 	typ, content            string
 }
