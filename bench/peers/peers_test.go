@@ -103,6 +103,11 @@ func answers(t *testing.T, m side.Maker, o side.Options) {
 	s = open(t, m, dir, o)
 	putTogether(t, s, numEvents/2, numEvents, max(1, o.Writers))
 	check(t, s, o, numEvents)
+	if c, ok := s.(side.Compact); ok {
+		if err := c.Compact(); err != nil {
+			t.Error(err)
+		}
+	}
 	shut(t, s)
 
 	o.Purpose, o.Writers = side.Ask, 0
