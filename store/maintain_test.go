@@ -238,8 +238,7 @@ func TestAggregate_StatusAndLateness(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		db = open(t, dir, nil)
-		waitBuilt(db)
+		db = open(t, dir, nil) // what is kept is asked at once
 		if a, err = db.Aggregate("sales"); err != nil || a.Definition().String() != d.String() {
 			t.Fatal(a, err)
 		}

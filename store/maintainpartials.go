@@ -46,7 +46,7 @@ var ErrNotKept = errors.New("it is not kept")
 
 // Why not.
 var (
-	errYet    = fmt.Errorf("%w yet, or bbolt is not checked yet since it was opened", ErrNotKept)
+	errYet    = fmt.Errorf("%w yet", ErrNotKept)
 	errPast   = fmt.Errorf("%w: what is kept is of a newer position", ErrNotKept)
 	errWide   = fmt.Errorf("%w: it takes more memory than there may be", ErrNotKept)
 	errSparse = fmt.Errorf("%w so that it is worth it: its windows have few events each", ErrNotKept)

@@ -126,6 +126,9 @@ func (r *ranging) scan(ctx context.Context) error {
 
 // stored takes in what is kept.
 func (r *ranging) stored(ctx context.Context) error {
+	if err := r.db.look(ctx); err != nil {
+		return err
+	}
 	to := cmp.Or(r.known, r.db.visible.Load())
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -34,7 +34,7 @@ type AggregateAnswer struct {
 // Read is the results of windows, by window and then by group. They are those of
 // [aggregate.Run] over what is known at the answer's position, to the last bit: what
 // is kept joined with what the log has behind it. As long as nothing is kept, right after
-// the definition or an Open, all of them are provisional. It costs some hundred ns for each
+// the definition, all of them are provisional. It costs some hundred ns for each
 // result, and the events of windows that are not kept yet or any more. Functions over
 // time, and sessions, cost a look at all that is kept.
 func (a *Aggregate) Read(ctx context.Context, q AggregateQuery) (AggregateAnswer, error) {
@@ -77,6 +77,9 @@ func (k *kept) answer(ctx context.Context, reach aggregate.Span, known uint64) (
 
 // newest is the answer at the newest position, from what is kept.
 func (k *kept) newest(ctx context.Context, reach aggregate.Span) (AggregateAnswer, error) {
+	if err := k.db.look(ctx); err != nil {
+		return AggregateAnswer{}, err
+	}
 	to := k.db.visible.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()

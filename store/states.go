@@ -152,7 +152,7 @@ func openStates(fs segment.FS, path string, id [16]byte) (s *states, position ui
 
 // check looks at every page of a file just opened; what is wrong is damage.
 func (s *states) check() {
-	if s.checked.Load() || s.damage.Load() != nil {
+	if s.looked() {
 		return
 	}
 	if err := checkPages(s.path); err != nil {
@@ -162,6 +162,9 @@ func (s *states) check() {
 	}
 	s.checked.Store(true)
 }
+
+// looked reports whether check is done.
+func (s *states) looked() bool { return s.checked.Load() || s.damage.Load() != nil }
 
 func (s *states) readMeta(id [16]byte) (position uint64, err error) {
 	err = guard(func() error {

@@ -77,6 +77,24 @@ func (db *DB) upkeep(timeUp bool) error {
 	return err
 }
 
+// look waits until bbolt's pages were looked at, and looks itself if nobody does: about as
+// long as it takes to read the file, which an Open does not wait for.
+func (db *DB) look(ctx context.Context) error {
+	for !db.states.looked() {
+		if db.checkpoint.TryLock() {
+			db.states.check()
+			db.checkpoint.Unlock()
+			continue
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // errStopped ends background work when the database closes.
 var errStopped = errors.New("the database is being closed")
 
