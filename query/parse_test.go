@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/annalsdb/annals/fuzz/alloc"
 )
 
 func TestQuery_PrintsAsItIsParsed(t *testing.T) {
@@ -99,7 +101,7 @@ func TestParse_Deep(t *testing.T) {
 
 // FuzzParse: no text is a panic; an error has a place in it; what is parsed is
 // printed as what is parsed as the same; and can be bound, or not, with an error that
-// has a place.
+// has a place. Parsing allocates no more than 16 KiB and 512 bytes for each of the text.
 func FuzzParse(f *testing.F) {
 	for _, file := range []string{"testdata/parse.txt", "testdata/eval.txt", "testdata/bind.txt", "testdata/run.txt"} {
 		script, err := os.ReadFile(file)
@@ -115,7 +117,12 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		q, err := Parse(text)
+		var q Query
+		var err error
+		bound := alloc.Bound{Fixed: 16 << 10, Factor: 512}
+		if over := bound.Check(len(text), func() { q, err = Parse(text) }); over != nil {
+			t.Fatalf("%q: %v", text, over)
+		}
 		if err != nil {
 			checkPlace(t, text, err)
 			return

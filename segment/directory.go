@@ -335,8 +335,11 @@ func (p *directoryParser) readPages(t *table, k *block, end int64) int64 {
 			return end
 		}
 		col += 1 + int(skip)
-		if t.kinds[col] == noPages {
+		switch t.kinds[col] {
+		case noPages:
 			p.fail()
+		case intPages, floatPages:
+			p.bad = p.bad || at.length > mostNumbers
 		}
 		k.mask |= 1 << (col & 63)
 		p.places = append(p.places, at)
@@ -346,6 +349,11 @@ func (p *directoryParser) readPages(t *table, k *block, end int64) int64 {
 	}
 	return end
 }
+
+// mostNumbers is more bytes than a page of numbers has: as they are they take a
+// quarter of it, and no way to store them is chosen that takes much more. Many
+// blocks may name one page, and what it costs to read is paid for each.
+const mostNumbers = 32 * blockRows
 
 func (p *directoryParser) inside(at pagePlace) bool {
 	return at.length > pageHead && at.offset >= sealedHeadSize && at.offset <= p.file-int64(at.length)

@@ -198,8 +198,8 @@
 // search of one page of names; a value of each column of keys. A moment is a search
 // of the key's times, a row a value of each column: encodings give one value
 // without decoding the page. Every offset, length, count and number is checked
-// before it is used, and a file that lies costs an error, and memory of at most a
-// small multiple of its size (pages of texts: see there).
+// before it is used, and a file that lies costs an error, and memory of at most 64
+// times its size and 1 MiB to be open; of a page of texts, see there.
 //
 // # Sealed files: designs considered
 //

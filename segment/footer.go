@@ -110,6 +110,10 @@ func (s *SealedStream) counts() [8]*uint64 {
 	return [...]*uint64{&s.Rows, &s.Keys, &s.Changes, &s.Deletes, &s.Heartbeats, &s.Retractions, &s.Unchanged, &s.IDs}
 }
 
+// leastStream is the bytes that a stream takes at least: one of each number and each
+// length of a text, one of bits, and three times.
+const leastStream = 1 + 2 + 1 + 8 + 3*8 + 2
+
 var errSummary = errors.New("summary is malformed")
 
 // parseInfo reads what appendInfo appended into s.
@@ -122,7 +126,7 @@ func parseInfo(b []byte, s *SealedInfo) error {
 		*n = d.Uvarint()
 	}
 	n := d.Uvarint()
-	if n > uint64(len(d.Rest())) {
+	if n > uint64(len(d.Rest())/leastStream) {
 		return errSummary
 	}
 	s.Streams = make([]SealedStream, n)

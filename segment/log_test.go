@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/annalsdb/annals/fuzz/alloc"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -263,9 +266,16 @@ func TestRowWindow_AsReadRow(t *testing.T) {
 	}
 }
 
+// A log file of any bytes behind whole frames is refused, or opens with its tail cut,
+// and then opens again as it is. Opening it, and reading a row anywhere in it, allocate
+// no more than 1 MiB and 8 bytes for each of the file: frames in a buffer that grows
+// with the longest, marks of them, and what stands behind a bad one.
 func FuzzLog_Recover(f *testing.F) {
 	frames, _ := testFrames(0, 1, 1)
 	f.Add(bytes.Join(frames, nil), uint16(3), byte(1))
+	long := binary.LittleEndian.AppendUint32(nil, MaxPayload) // a row, or a frame
+	behind := LogHead + len(bytes.Join(frames, nil))
+	f.Add(append(long, frames[0][4:]...), uint16(behind), byte(0))
 	f.Fuzz(func(t *testing.T, tail []byte, at uint16, flip byte) {
 		frames, _ := testFrames(0, 1, 1)
 		body := append(bytes.Join(frames, nil), tail...)
@@ -290,7 +300,19 @@ func FuzzLog_Recover(f *testing.F) {
 			})
 			return n, torn, err
 		}
-		n, _, err := read()
+		whole, recoverBound := disk.b, alloc.Bound{Fixed: 1 << 20, Factor: 8}
+		var n int
+		var err error
+		over := recoverBound.Check(len(whole), func() {
+			disk.b = bytes.Clone(whole) // it is cut
+			n, _, err = read()
+		})
+		if over == nil {
+			over = recoverBound.Check(len(whole), func() { readRows(disk, int64(at)) })
+		}
+		if over != nil {
+			t.Fatal(over)
+		}
 		if err != nil {
 			return
 		}
@@ -298,6 +320,18 @@ func FuzzLog_Recover(f *testing.F) {
 			t.Fatalf("%d frames, then %d, %d bytes torn, %v", n, again, torn, err)
 		}
 	})
+}
+
+// readRows reads the row at offset in both ways.
+func readRows(disk *memFile, offset int64) {
+	l, err := OpenLog(memFS{file: disk}, LogName(1))
+	if err != nil {
+		return
+	}
+	defer l.Close()
+	var w RowWindow
+	l.ReadRow(offset)
+	w.Row(l, offset)
 }
 
 // memFS has one file, memFile, in memory: a disk would be all that is fuzzed.

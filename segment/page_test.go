@@ -3,6 +3,8 @@ package segment
 import (
 	"slices"
 	"testing"
+
+	"github.com/annalsdb/annals/fuzz/alloc"
 )
 
 // readAll reads a page of any kind in every way, if it opens.
@@ -95,9 +97,36 @@ func TestPage_Refused(t *testing.T) {
 	}
 }
 
+// A page of any bytes is refused or read, and never a panic. Opening it allocates no
+// more than 1 MiB and 300 bytes for each of the page: what is compressed may grow to 256
+// times that, and a decompressor is made once. The texts of one that is open allocate
+// no more than 512 KiB, for 4096 of them, and 96 bytes for each that it has grown to:
+// they stand on up to 15 others, in memory that grows with them.
 func FuzzOpenPage(f *testing.F) {
 	for _, page := range everyPage(40) {
 		f.Add(page)
 	}
-	f.Fuzz(func(_ *testing.T, b []byte) { readAll(slices.Clip(b)) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		b = slices.Clip(b)
+		var p textPage
+		var err error
+		over := alloc.Bound{Fixed: 1 << 20, Factor: 300}.Check(len(b), func() {
+			openInts(b)
+			openFloats(b)
+			p, err = openTexts(b)
+		})
+		if over != nil {
+			t.Fatal(over)
+		}
+		if err == nil {
+			over = alloc.Bound{Fixed: 512 << 10, Factor: 96}.Check(max(len(b), p.grown), func() {
+				var out texts
+				p.slice(&out, 0, p.len())
+			})
+		}
+		if over != nil {
+			t.Fatalf("texts: %v", over)
+		}
+		readAll(b)
+	})
 }

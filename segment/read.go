@@ -24,8 +24,8 @@ func (l *Log) readAt(b []byte, offset int64) (int, error) {
 const rowGuess = 512
 
 // ReadRow reads the row at offset and checks it against its checksum. Its
-// strings are its own. One read of the file, two for rows over 500 bytes, and
-// one allocation.
+// strings are its own. One read of the file, two for rows over 500 bytes, three
+// for those over 64 KiB, and one allocation.
 func (l *Log) ReadRow(offset int64) (Row, error) {
 	var guess [rowGuess]byte
 	n, err := l.readAt(guess[:], offset)
@@ -36,6 +36,9 @@ func (l *Log) ReadRow(offset int64) (Row, error) {
 	if size > MaxPayload {
 		return Row{}, l.rowError(offset, fmt.Sprintf("a row of %d bytes is too long", size), nil)
 	}
+	if err := l.holds(offset, size); err != nil {
+		return Row{}, err
+	}
 	body := make([]byte, size)
 	if have := copy(body, guess[rowHead:n]); have < size {
 		if m, err := l.readAt(body[have:], offset+rowHead+int64(have)); m < size-have {
@@ -43,6 +46,23 @@ func (l *Log) ReadRow(offset int64) (Row, error) {
 		}
 	}
 	return l.parseRow(offset, binary.LittleEndian.Uint32(guess[4:]), body)
+}
+
+// rowTrusted is how long a row may say that it is and be given memory before it is
+// known whether the file has it.
+const rowTrusted = 64 << 10
+
+// holds fails where the row at offset is said to have a body that is long and that the
+// file does not have.
+func (l *Log) holds(offset int64, size int) error {
+	var last [1]byte
+	if size <= rowTrusted {
+		return nil
+	}
+	if n, err := l.readAt(last[:], offset+rowHead+int64(size)-1); n == 0 {
+		return l.rowError(offset, "the row ends behind the file", err)
+	}
+	return nil
 }
 
 // parseRow is the row at offset, which has that checksum and the body.

@@ -192,6 +192,10 @@ func (r *Row) Encoded() string {
 	return r.fields
 }
 
+// leastField is the bytes that a field takes at least: two, of an empty name and a
+// null.
+const leastField = 2
+
 // ParseFields reads what [AppendFields] wrote at the front of s, and returns
 // what follows it. Names and texts are parts of s.
 func ParseFields(s string) (Fields, string, error) {
@@ -200,7 +204,7 @@ func ParseFields(s string) (Fields, string, error) {
 	if n == 0 && !c.bad {
 		return nil, c.Rest(), nil
 	}
-	if n > MaxFields {
+	if n > MaxFields || n > uint64(len(c.Rest())/leastField) {
 		return nil, "", fmt.Errorf("%w: %d fields", errRow, n)
 	}
 	fs := make(Fields, n)

@@ -1,12 +1,15 @@
 package segment
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/annalsdb/annals/fuzz/alloc"
 )
 
 // everyKind is one field of every kind, extremes included.
@@ -137,7 +140,9 @@ func TestFields_Equal(t *testing.T) {
 	}
 }
 
-// What a decoder accepts of arbitrary bytes it must write again as it was.
+// What a decoder accepts of arbitrary bytes it must write again as it was. A row and its
+// fields allocate no more than 1 KiB and 32 bytes for each that is given: a field takes
+// two bytes and becomes 48.
 func FuzzParseRow(f *testing.F) {
 	for _, e := range []Event{
 		{Stream: "s", Key: "k", Type: "t", ID: "id", Fields: everyKind()},
@@ -146,12 +151,21 @@ func FuzzParseRow(f *testing.F) {
 		row, _ := AppendRow(nil, 0, &e, 1, 2, -3, false)
 		f.Add(string(row[rowHead:]))
 	}
+	row, _ := AppendRow(nil, 0, &Event{Stream: "s", Key: "k"}, 1, 2, -3, false)
+	f.Add(string(binary.AppendUvarint(row[rowHead:len(row)-1], MaxFields))) // and none of them is there
 	f.Fuzz(func(t *testing.T, body string) {
-		row, err := ParseRow(body)
-		if err != nil {
-			return
+		var row Row
+		var fields Fields
+		var err error
+		bound := alloc.Bound{Fixed: 1 << 10, Factor: 32}
+		over := bound.Check(len(body), func() {
+			if row, err = ParseRow(body); err == nil {
+				fields, err = row.Fields()
+			}
+		})
+		if over != nil {
+			t.Fatal(over)
 		}
-		fields, err := row.Fields()
 		if err != nil {
 			return
 		}

@@ -63,6 +63,9 @@ func (w *RowWindow) load(l *Log, offset int64) ([]byte, error) {
 		return nil, l.rowError(offset, fmt.Sprintf("a row of %d bytes is too long", end-rowHead), nil)
 	}
 	if end > uint64(len(w.have)) {
+		if err := l.holds(offset, int(end-rowHead)); err != nil {
+			return nil, err
+		}
 		if err := w.read(l, offset, int(end)); end > uint64(len(w.have)) {
 			return nil, l.rowError(offset, "the row ends behind the file", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/annalsdb/annals/fuzz/alloc"
 	"github.com/annalsdb/annals/index"
 )
 
@@ -192,7 +193,9 @@ func TestSealed_ForgedBytes(t *testing.T) {
 	}
 }
 
-// A file of arbitrary bytes is refused or read, and never a panic.
+// A file of arbitrary bytes is refused or read, and never a panic. Opening it, its
+// directory included, allocates no more than 1 MiB and 64 bytes for each of the file.
+// What is read of it then comes by pages: see FuzzOpenPage.
 //
 //	go test ./segment -run xxx -fuzz OpenSealed -fuzzminimizetime 1x
 func FuzzOpenSealed(f *testing.F) {
@@ -200,10 +203,55 @@ func FuzzOpenSealed(f *testing.F) {
 	f.Add(good)
 	f.Add(good[:len(good)/2])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := onlyCorrupt(readEverything(memFS{file: &memFile{b: resealed(bytes.Clone(b))}}, name)); err != nil {
+		fs := memFS{file: &memFile{b: resealed(bytes.Clone(b))}}
+		over := alloc.Bound{Fixed: 1 << 20, Factor: 64}.Check(len(b), func() {
+			if s, err := OpenSealed(fs, name, NewCache(1<<20)); err == nil {
+				s.opened()
+				s.Close()
+			}
+		})
+		if over != nil {
+			t.Fatal(over)
+		}
+		if err := onlyCorrupt(readEverything(fs, name)); err != nil {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A file that has more knots than its positions have chunks, which take some bytes a
+// block and would become memory all at once, is refused.
+func TestSealed_TooManyKnots(t *testing.T) {
+	rows := sealedOrder(sealedEvents(rand.New(rand.NewPCG(9, 1)), 60))
+	path := writeTampered(t, OS, t.TempDir(), rows, func(w *sealedWriter) {
+		seq, time := make([]uint64, 20*blockRows), make([]int64, 20*blockRows)
+		for i := range seq {
+			seq[i], time[i] = sealedFirst+1000+uint64(i), int64(i)
+		}
+		w.knots(seq, time)
+	})
+	s, err := OpenSealed(OS, path, NewCache(1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.opened(); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "knots") {
+		t.Errorf("%d knots for %d rows: %v", 20*blockRows+2, len(rows), err)
+	}
+}
+
+// A summary that says it has more streams than it has bytes for gets no memory for them.
+func TestParseInfo_TooManyStreams(t *testing.T) {
+	b := append(make([]byte, 4*8+6), binary.AppendUvarint(nil, 1<<16)...)
+	b = append(b, make([]byte, 1<<16)...)
+	over := alloc.Bound{Fixed: 1 << 10, Factor: 8}.Check(len(b), func() {
+		if parseInfo(b, &SealedInfo{}) == nil {
+			t.Error("it is taken")
+		}
+	})
+	if over != nil {
+		t.Error(over)
+	}
 }
 
 // Format version 1 stays readable: this file was written once and is kept.

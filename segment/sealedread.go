@@ -224,6 +224,12 @@ func (s *Sealed) checkDirectory(d *directory) error {
 			return fmt.Errorf("table %s has %d rows, the summary says %d", sideTables[table].name, d.tables[table].rows, rows)
 		}
 	}
+	// All knots are read at once: their number is held against that of rows, which
+	// the file has pages for. One too many does no harm.
+	chunks := s.info.Last>>chunkBits - s.info.First>>chunkBits + 1
+	if t := &d.tables[clockTable]; t.rows > chunks+1 || uint64(t.len()) > t.rows/blockRows+1 {
+		return fmt.Errorf("the clock has %d knots in %d blocks for %d chunks of positions", t.rows, t.len(), chunks)
+	}
 	if s.info.Keys == 0 || s.info.Batches == 0 {
 		return errors.New("there are no keys or no batches")
 	}

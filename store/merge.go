@@ -98,6 +98,10 @@ func appendStamp(dst []byte, s stamp) []byte {
 	return binary.AppendUvarint(binary.AppendVarint(dst, s.time), s.seq)
 }
 
+// leastStamped is the bytes that a field with its stamp takes at least: one of the
+// length of its name, one of its kind, and two numbers.
+const leastStamped = 4
+
 // parseMerged reads what encode wrote.
 func parseMerged(content string) (*merged, error) {
 	m := &merged{}
@@ -105,6 +109,7 @@ func parseMerged(content string) (*merged, error) {
 	readStamp := func() stamp { return stamp{d.Varint(), d.Uvarint()} }
 	m.deleted, m.changed = readStamp(), readStamp()
 	n := d.Uvarint()
+	m.fields = make([]stampedField, 0, min(n, uint64(len(d.Rest())/leastStamped)))
 	for i := uint64(0); i < n && !d.Bad(); i++ {
 		m.fields = append(m.fields, stampedField{d.Field(), readStamp()})
 	}

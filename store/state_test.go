@@ -5,10 +5,13 @@ import (
 	"encoding/binary"
 	"reflect"
 	"testing"
+
+	"github.com/annalsdb/annals/fuzz/alloc"
 )
 
 // What is read of a record, under whatever key and with a checksum made to match, is
-// written and read again as the same one.
+// written and read again as the same one. Reading it allocates no more than 1 KiB and two
+// bytes for each that is given: it is copied.
 func FuzzParseRecord(f *testing.F) {
 	seed := func(r record) {
 		f.Add([]byte("key"), appendRecord(nil, 7, []byte("key"), &r))
@@ -27,7 +30,12 @@ func FuzzParseRecord(f *testing.F) {
 			return
 		}
 		binary.LittleEndian.PutUint32(value[1:], recordSum(7, key, value[5:]))
-		r, err := parseRecord(7, key, value)
+		var r record
+		var err error
+		bound := alloc.Bound{Fixed: 1 << 10, Factor: 2}
+		if over := bound.Check(len(value), func() { r, err = parseRecord(7, key, value) }); over != nil {
+			t.Fatal(over)
+		}
 		if err != nil {
 			return
 		}
@@ -45,7 +53,9 @@ func FuzzParseRecord(f *testing.F) {
 	})
 }
 
-// What is read of a state under merge is written and read again as the same one.
+// What is read of a state under merge is written and read again as the same one. Reading
+// it allocates no more than 1 KiB and 24 bytes for each that is given: a field and its
+// stamp take four bytes and become 64.
 func FuzzParseMerged(f *testing.F) {
 	m := &merged{deleted: stamp{1, 2}, changed: stamp{3, 4}}
 	m.set(Int64("n", 5), stamp{3, 4})
@@ -53,7 +63,12 @@ func FuzzParseMerged(f *testing.F) {
 	f.Add(m.encode())
 	f.Add("\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01") // 2⁶⁴ − 1 fields
 	f.Fuzz(func(t *testing.T, content string) {
-		m, err := parseMerged(content)
+		var m *merged
+		var err error
+		bound := alloc.Bound{Fixed: 1 << 10, Factor: 24}
+		if over := bound.Check(len(content), func() { m, err = parseMerged(content) }); over != nil {
+			t.Fatal(over)
+		}
 		if err != nil {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annalsdb/annals/fuzz/alloc"
 	"github.com/annalsdb/annals/segment"
 )
 
@@ -163,7 +164,8 @@ func TestReader_LongLine(t *testing.T) {
 	}
 }
 
-// FuzzNDJSON checks that any line is refused or read as encoding/json reads it.
+// FuzzNDJSON checks that any line is refused or read as encoding/json reads it, and that
+// reading it allocates no more than 256 KiB and 128 bytes for each of it.
 func FuzzNDJSON(f *testing.F) {
 	f.Add(`{"key":"k","a":[1,{"b":"}"}],"c":"\\\"\ud83c\udf88","d" : -1.5e3 , "e":{}}`)
 	f.Add(`{"key":"\u0000", "time":"2024-02-06T12:10:19Z"}`)
@@ -174,7 +176,12 @@ func FuzzNDJSON(f *testing.F) {
 		}
 		o := plain()
 		o.Time = ""
-		got, _, err := collect(t, line, o)
+		var got []Batch
+		var err error
+		bound := alloc.Bound{Fixed: 256 << 10, Factor: 128}
+		if over := bound.Check(len(line), func() { got, _, err = collect(t, line, o) }); over != nil {
+			t.Fatalf("%q: %v", line, over)
+		}
 		if err != nil || len(got) == 0 {
 			return
 		}
