@@ -57,11 +57,11 @@
 //
 // # Limits
 //
-// Rows to be put in order, joined states, and a single group stay in memory: beyond
-// Options.MemoryBytes a query is [ErrMemory]. So do the distinct rows of a GROUP BY,
-// and the sessions of one group. The sizes are reckoned, not measured, and what a
-// worker adds at once, up to 4,096 rows, can be beyond. Putting rows in order, ranks,
-// and what is asked of the rows of an inner query are the work of one worker. Pages
+// Ranked rows, joined states, and a single group stay in memory: beyond
+// Options.MemoryBytes a query is [ErrMemory]. So do the sessions of one group. The
+// sizes are reckoned, not measured, and what a worker adds at once, up to 4,096 rows, can
+// be beyond. Merging rows that are in order, ranks, and what is asked of the rows of an
+// inner query are the work of one worker. Pages
 // that are wanted whole, all for one group, are not decoded where statistics tell
 // their count, sum of int64s, least and greatest value (grouppage.go). Of states,
 // conditions on keys alone spare reading: fields are tested of each. Of ranks all rows
