@@ -19,7 +19,7 @@ import (
 type visit func(worker int, b *batch) error
 
 // read goes through the rows of all sources, joined, that pass WHERE.
-func (x *executor) read(ctx context.Context, to visit) error {
+func (x *executor) read(ctx context.Context, to visit) (err error) {
 	first := x.sources[0]
 	if first.empty() {
 		return nil
@@ -37,6 +37,7 @@ func (x *executor) read(ctx context.Context, to visit) error {
 		if j, err = x.newJoiner(reader, to); err != nil {
 			return err
 		}
+		defer func() { err = j.close(err) }()
 		to = j.visit
 	}
 	read := x.newReadWork(x.chosen(&x.steps.filter, x.rest, to))
@@ -55,6 +56,9 @@ func (x *executor) read(ctx context.Context, to visit) error {
 		err = x.readChanges(ctx, reader, read)
 	}
 	read.end()
+	if err == nil && j != nil {
+		err = j.end(ctx)
+	}
 	return err
 }
 

@@ -17,13 +17,14 @@ import (
 // default.
 type Options struct {
 	// MemoryBytes is how much groups, rows put in order, and joined states may take,
-	// about; default 1 GiB. Groups are written to disk before they take more than
-	// half of it; so are rows of ORDER BY and SELECT DISTINCT. With anything else beyond
-	// it, and with a single group that is larger, a query ends with [ErrMemory].
+	// about; default 1 GiB. Each goes to disk, or, if it can be asked for again, is
+	// forgotten, before it takes more than half of it; so do rows of SELECT DISTINCT.
+	// With ranked rows beyond it, a single group that is larger, or states as large
+	// that are all joined with the same, a query ends with [ErrMemory].
 	MemoryBytes int64
 
-	// TempDir is where groups and rows are written that do not fit memory, in files that
-	// are gone when the query ends; default [os.TempDir].
+	// TempDir is where that is written which does not fit memory, in files that are gone
+	// when the query ends; default [os.TempDir].
 	TempDir string
 
 	// Workers is how many processors may work on a query; default all that Go uses.
