@@ -183,6 +183,7 @@ func (s *joinSide) readAll() error {
 	if s.asOf() {
 		return s.eachPeriod(q, func(worker int, p *store.Period) error { return add(s.ofPeriod(&workers[worker], p)) })
 	}
+	q.Fields = s.x.fieldsOf(s.number)
 	return s.reader.ScanStates(s.x.ctx, q, func(worker int, some []store.State) error {
 		for i := range some {
 			p, ok, err := s.partner(&workers[worker], func(c *column) Value { return ofState(&some[i], c) })

@@ -390,13 +390,25 @@ func (x *executor) keyScan() store.KeyScan {
 	return store.KeyScan{Stream: x.sources[0].stream, Keys: x.keys, Range: x.keyRange, Workers: x.workers}
 }
 
+// fieldsOf is the names of the fields that the query needs of a source.
+func (x *executor) fieldsOf(source int) []string {
+	names := []string{}
+	for _, c := range x.columns {
+		if c.source == source && c.own == "" {
+			names = append(names, c.field)
+		}
+	}
+	return names
+}
+
 func (x *executor) readStates(ctx context.Context, reader Reader, to *readWork) error {
 	states, err := statesOf(reader, x.sources[0])
 	if err != nil {
 		return err
 	}
-	sinks := x.newSinks(to.visit)
-	err = states.ScanStates(ctx, x.keyScan(), func(worker int, some []store.State) error {
+	sinks, q := x.newSinks(to.visit), x.keyScan()
+	q.Fields = x.fieldsOf(0)
+	err = states.ScanStates(ctx, q, func(worker int, some []store.State) error {
 		for i := range some {
 			if err := sinks[worker].add(func(c *column) Value { return ofState(&some[i], c) }); err != nil {
 				return err
