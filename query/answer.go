@@ -9,7 +9,8 @@ import (
 // order, or each once.
 type output struct {
 	visit visit
-	end   func() error // hands on what is kept
+	end   func() error          // hands on what is kept
+	close func(err error) error // gives up files, after what was done ended with err: the error of all
 }
 
 func (x *executor) newOutput(emit func(*Batch) error) *output {
@@ -24,17 +25,14 @@ func (x *executor) newOutput(emit func(*Batch) error) *output {
 func (x *executor) newUnranked(emit func(*Batch) error) *output {
 	switch {
 	case x.distinct:
-		d := &distinctRows{x: x, emit: emit, seen: map[string]int{}}
-		return &output{d.visit, d.end}
+		d := x.newDistinctRows(emit)
+		return &output{d.visit, d.end, d.close}
 	case len(x.order) > 0:
-		s := &sortedRows{x: x, emit: emit, sorters: make([]*sorter, x.workers)}
-		for i := range s.sorters {
-			s.sorters[i] = x.newSorter()
-		}
-		return &output{s.visit, s.end}
+		s := &sortedRows{emit: emit, sorting: x.newSorting(x.order, len(x.outputs), x.workers).withLimit()}
+		return &output{s.visit, s.end, s.close}
 	}
 	p := &plainRows{x: x, emit: emit, skip: x.offset, left: x.limit}
-	return &output{p.visit, func() error { return nil }}
+	return &output{p.visit, func() error { return nil }, func(err error) error { return err }}
 }
 
 // plainRows are handed on as they come.
@@ -115,9 +113,8 @@ func (x *executor) project(b *batch, sel []uint16) (*Batch, error) {
 
 // sortedRows are put in order: each worker those that it has.
 type sortedRows struct {
-	x       *executor
-	emit    func(*Batch) error
-	sorters []*sorter
+	*sorting
+	emit func(*Batch) error
 }
 
 // visit takes in those rows of a batch that are among the first: what is selected is
@@ -174,21 +171,29 @@ func (r *sortedRows) visit(worker int, b *batch) error {
 func (r *sortedRows) end() error {
 	t := r.x.steps.begin()
 	defer func() { r.x.steps.order.end(t) }()
-	all := r.sorters[0]
-	for _, s := range r.sorters[1:] {
-		all.join(s)
-	}
-	return r.x.emitRows(all.sorted(), r.emit)
+	e := r.x.newEmitter(r.emit)
+	return e.end(r.inOrder(func(row *answerRow) error { return e.add(row.values) }))
 }
 
-// distinctRows are each kept once: of those that are the same, one.
+// distinctRows are each kept once: of those that are the same, one. Beyond memory they
+// go to disk in the order of all that is selected, and meet there.
 type distinctRows struct {
 	x    *executor
 	emit func(*Batch) error
 	mu   sync.Mutex
-	seen map[string]int // by key: place in rows
-	rows []answerRow
+	seen map[string]int // by key: place in the rows of the sorter
+	rows *sorting       // with one sorter, by all that is selected
+	last *sorting       // by what they are to come in the order of
 	key  []byte
+}
+
+func (x *executor) newDistinctRows(emit func(*Batch) error) *distinctRows {
+	all := make([]sortKey, len(x.outputs))
+	for i, n := range x.outputs {
+		all[i].by = n
+	}
+	return &distinctRows{x: x, emit: emit, seen: map[string]int{},
+		rows: x.newSorting(all, 0, 1), last: x.newSorting(x.order, len(x.outputs), 1).withLimit()}
 }
 
 func (r *distinctRows) visit(_ int, b *batch) error {
@@ -214,15 +219,26 @@ func (r *distinctRows) add(values []Value) error {
 	for _, v := range values {
 		r.key = appendKey(r.key, v)
 	}
+	s := r.rows.sorters[0]
 	if i, ok := r.seen[string(r.key)]; ok {
-		for c, v := range values {
-			r.rows[i].values[c] = shown(r.rows[i].values[c], v)
-		}
+		showAlike(s.rows[i].values, values)
 		return nil
 	}
-	r.seen[string(r.key)] = len(r.rows)
-	r.rows = append(r.rows, answerRow{values: values})
-	return r.x.hold(2 * rowBytes(values))
+	r.seen[string(r.key)] = len(s.rows)
+	if err := s.add(values, values); err != nil {
+		return err
+	}
+	if len(s.rows) == 0 { // they are on disk
+		clear(r.seen)
+	}
+	return nil
+}
+
+// showAlike makes a row show what two that are the same do.
+func showAlike(row, same []Value) {
+	for c, v := range same {
+		row[c] = shown(row[c], v)
+	}
 }
 
 // end puts the rows in order, by values that are selected: what a key of them is
@@ -230,28 +246,65 @@ func (r *distinctRows) add(values []Value) error {
 func (r *distinctRows) end() error {
 	t := r.x.steps.begin()
 	defer func() { r.x.steps.order.end(t) }()
+	e := r.x.newEmitter(r.emit)
 	if len(r.x.order) == 0 {
-		return r.x.emitRows(r.rows, r.emit)
+		return e.end(r.each(e.add))
 	}
 	by := make([]int, len(r.x.order))
 	for k := range by {
 		by[k] = slices.IndexFunc(r.x.outputs, r.x.order[k].by.equal)
 	}
-	s := r.x.newSorter()
-	for _, row := range r.rows {
+	s := r.last.sorters[0]
+	err := r.each(func(values []Value) error {
 		keys := make([]Value, len(by))
 		for k, i := range by {
-			keys[k] = row.values[i]
+			keys[k] = values[i]
 		}
 		if !s.wants(keys) {
-			continue
+			return nil
 		}
-		if err := s.add(row.values, keys); err != nil {
-			return err
-		}
+		return s.add(values, keys)
+	})
+	if err != nil {
+		return err
 	}
-	return r.x.emitRows(s.sorted(), r.emit)
+	return e.end(r.last.inOrder(func(row *answerRow) error { return e.add(row.values) }))
 }
+
+// each visits each row once.
+func (r *distinctRows) each(visit func(values []Value) error) error {
+	s := r.rows.sorters[0]
+	if len(s.runs) == 0 {
+		for i := range s.rows {
+			if err := visit(s.rows[i].values); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var one []Value
+	err := r.rows.inOrder(func(row *answerRow) error {
+		switch {
+		case one == nil:
+		case compareKeys(r.rows.order, one, row.keys) == 0:
+			showAlike(one, row.values)
+			return nil
+		default:
+			if err := visit(one); err != nil {
+				return err
+			}
+		}
+		one = row.values
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return visit(one)
+}
+
+// close gives up both files.
+func (r *distinctRows) close(err error) error { return r.last.close(r.rows.close(err)) }
 
 // valuesAt is row i of columns.
 func valuesAt(columns []*Column, i int) []Value {
@@ -262,26 +315,55 @@ func valuesAt(columns []*Column, i int) []Value {
 	return values
 }
 
-// emitRows hands on, of rows in their order, those that OFFSET and LIMIT leave.
-func (x *executor) emitRows(rows []answerRow, emit func(*Batch) error) error {
-	rows = rows[min(x.offset, int64(len(rows))):]
-	if x.limit >= 0 {
-		rows = rows[:min(x.limit, int64(len(rows)))]
+// emitter hands on rows that come one by one: those that OFFSET and LIMIT leave.
+type emitter struct {
+	x          *executor
+	emit       func(*Batch) error
+	b          *Batch
+	skip, left int64
+}
+
+func (x *executor) newEmitter(emit func(*Batch) error) *emitter {
+	return &emitter{x: x, emit: emit, b: newBatchOf(len(x.outputs)), skip: x.offset, left: x.limit}
+}
+
+// add takes in a row; with the last one that is wanted there are enough.
+func (e *emitter) add(values []Value) error {
+	if e.skip > 0 {
+		e.skip--
+		return nil
 	}
-	for some := range slices.Chunk(rows, batchRows) {
-		if err := x.ctx.Err(); err != nil {
-			return err
-		}
-		b := newBatchOf(len(x.outputs))
-		b.Rows = len(some)
-		for i := range some {
-			for c, v := range some[i].values {
-				b.Columns[c].append(v)
-			}
-		}
-		if err := emit(b); err != nil {
-			return err
-		}
+	for c, v := range values {
+		e.b.Columns[c].append(v)
+	}
+	e.b.Rows++
+	if e.left > 0 {
+		e.left--
+	}
+	switch {
+	case e.left == 0:
+		return errEnough
+	case e.b.Rows == batchRows:
+		return e.flush()
 	}
 	return nil
+}
+
+// flush hands on what there is.
+func (e *emitter) flush() error {
+	if err := e.x.ctx.Err(); err != nil {
+		return err
+	}
+	b := e.b
+	e.b = newBatchOf(len(e.x.outputs))
+	return e.emit(b)
+}
+
+// end hands on the rest, after rows came to their end with err. That emit had enough is
+// an end too, and what was not handed on then is nothing.
+func (e *emitter) end(err error) error {
+	if err != nil && err != errEnough || e.b.Rows == 0 {
+		return err
+	}
+	return e.flush()
 }

@@ -348,8 +348,8 @@ func (b *binder) bindHaving(q Query) error {
 	return err
 }
 
-// bindOrder binds ORDER BY: a name that a column of the answer was given means that
-// one, all else is an expression as in the SELECT list.
+// bindOrder binds ORDER BY: a name that a column of the answer was given and the number
+// of one mean that one, all else is an expression as in the SELECT list.
 func (b *binder) bindOrder(q Query) error {
 	for _, o := range q.order {
 		n, err := b.sortedBy(o.Expr)
@@ -369,7 +369,10 @@ func (b *binder) sortedBy(e Expr) (*node, error) {
 		return n, nil
 	}
 	if e.op == literalOp {
-		return nil, b.fail(e, "ORDER BY takes columns and expressions, not the number of one")
+		if n := e.value; n.Kind() == segment.Int64Value && n.Int64() >= 1 && n.Int64() <= int64(len(b.outputs)) {
+			return b.outputs[n.Int64()-1], nil
+		}
+		return nil, b.fail(e, "ORDER BY %s: expected a column, an expression, or the number of a column of the answer, from 1 to %d", brief(e.value), len(b.outputs))
 	}
 	n, err := b.expr(e)
 	if err != nil {

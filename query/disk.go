@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"os"
 	"sync"
 
 	"github.com/annalsdb/annals/aggregate"
@@ -30,9 +28,7 @@ import (
 //	    for each column that groups are of: a value, as in segment.AppendValue
 //	    for each aggregate: uvarint length, its partial result
 //
-// Where blocks are, of which part, and their CRC32C is kept in memory: the file is of
-// no use without the query, and its name is gone as soon as it is open, where the
-// system allows that.
+// Which part a block is of is kept in memory, see spillFile.
 
 const (
 	partBits  = 4 // of the hash, each time
@@ -46,86 +42,28 @@ const (
 
 // groupFile is groups on disk.
 type groupFile struct {
-	x     *executor
+	*spillFile
 	times int // how often these groups were parted before
-	file  *os.File
 
 	mu    sync.Mutex
-	size  int64
 	parts [diskParts][]diskBlockAt
 }
 
-// diskBlockAt is where a block is.
-type diskBlockAt struct {
-	at       int64
-	size     int
-	checksum uint32
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 func (x *executor) newGroupFile(times int) (*groupFile, error) {
-	file, err := os.CreateTemp(x.tempDir, "annals-query-*")
+	file, err := x.newSpillFile("groups")
 	if err != nil {
-		return nil, fmt.Errorf("query: make a file for groups that do not fit memory: %w; set Options.TempDir, or raise Options.MemoryBytes", err)
+		return nil, err
 	}
-	_ = os.Remove(file.Name()) // where it cannot be, close does it
-	return &groupFile{x: x, times: times, file: file}, nil
-}
-
-// close removes the file.
-func (f *groupFile) close() error {
-	err := f.file.Close()
-	if gone := os.Remove(f.file.Name()); gone != nil && !errors.Is(gone, os.ErrNotExist) {
-		err = errors.Join(err, gone)
-	}
-	if err != nil {
-		return fmt.Errorf("query: remove groups on disk: %w", err)
-	}
-	return nil
-}
-
-// closeAfter is close after what was done ended with err: the error of all.
-func (f *groupFile) closeAfter(err error) error {
-	switch failed := f.close(); {
-	case failed == nil:
-		return err
-	case err == nil || err == errEnough:
-		return failed
-	default:
-		return errors.Join(err, failed)
-	}
+	return &groupFile{spillFile: file, times: times}, nil
 }
 
 // write appends a block to a part; several may at the same time.
 func (f *groupFile) write(part int, block []byte) error {
-	b := diskBlockAt{size: len(block), checksum: crc32.Checksum(block, castagnoli)}
+	b, err := f.spillFile.write(block)
 	f.mu.Lock()
-	b.at = f.size
-	f.size += int64(b.size)
 	f.parts[part] = append(f.parts[part], b)
 	f.mu.Unlock()
-	if _, err := f.file.WriteAt(block, b.at); err != nil {
-		return fmt.Errorf("query: write groups that do not fit memory: %w; set Options.TempDir to where there is room, or raise Options.MemoryBytes", err)
-	}
-	f.x.spilled.Add(int64(b.size))
-	return nil
-}
-
-// read is a block; dst is memory for it.
-func (f *groupFile) read(b diskBlockAt, dst []byte) ([]byte, error) {
-	dst = extended(dst[:0], b.size)
-	if _, err := f.file.ReadAt(dst, b.at); err != nil {
-		return nil, fmt.Errorf("query: read groups on disk: %w", err)
-	}
-	if crc32.Checksum(dst, castagnoli) != b.checksum {
-		return nil, f.damaged(b)
-	}
-	return dst, nil
-}
-
-func (f *groupFile) damaged(b diskBlockAt) error {
-	return fmt.Errorf("query: read groups on disk: %s: what is at %d to %d is not what was written there", f.file.Name(), b.at, b.at+int64(b.size))
+	return err
 }
 
 // relieve writes the groups of a worker to disk, if that can be of use.

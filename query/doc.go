@@ -40,8 +40,10 @@
 // by kernels (kernel.go), or row by row where kinds are mixed or a result may be an
 // error (batch.go). Columns are decoded when they are asked for. States, histories
 // and changes come row by row, to the worker that made them, and are made into batches
-// like those. Joins look states up by key or in a table (join.go), after what WHERE
-// says of the first source alone.
+// like those. Joins look states up by key (joinkey.go) or in a table (jointable.go),
+// after what WHERE says of the first source alone (join.go). What is known of keys is
+// forgotten when it takes too much memory, and a table goes to disk in parts, with the
+// rows that look for partners there.
 //
 // A GROUP BY numbers the values of each column, then pairs of numbers (ordinals.go),
 // and adds whole columns to the groups of package aggregate (group.go, summing.go). Each worker
@@ -57,15 +59,15 @@
 //
 // # Limits
 //
-// Rows to be put in order, joined states, and a single group stay in memory: beyond
-// Options.MemoryBytes a query is [ErrMemory]. So do the distinct rows of a GROUP BY,
-// and the sessions of one group. The sizes are reckoned, not measured, and what a
-// worker adds at once, up to 4,096 rows, can be beyond. Putting rows in order, ranks,
-// and what is asked of the rows of an inner query are the work of one worker. Pages
-// that are wanted whole, all for one group, are not decoded where statistics tell
-// their count, sum of int64s, least and greatest value (grouppage.go). Of states,
-// conditions on keys alone spare reading: fields are tested of each. Of ranks all rows
-// are kept in memory, unless a query around them wants the first places alone.
+// Ranked rows, a single group, the sessions of one group, and the states of a table
+// that are all equal in what ON says stay in memory: beyond Options.MemoryBytes a query
+// is [ErrMemory]. Of ranked rows, no more than the first places are kept if a query
+// around them wants no others. The sizes are reckoned, not measured, and what a worker
+// adds at once, up to 4,096 rows, can be beyond. Merging rows that are in order, ranks,
+// and what is asked of the rows of an inner query are the work of one worker. Pages that
+// are wanted whole, all for one group, are not decoded where statistics tell their
+// count, sum of int64s, least and greatest value (grouppage.go). Of states, conditions
+// on keys alone spare reading: fields are tested of each.
 //
 // Fields have no schema: each row has values of whatever kinds they were written
 // with, so kinds are checked where values meet, and as early as they are known.

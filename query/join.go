@@ -1,9 +1,10 @@
 package query
 
 import (
+	"context"
 	"math"
-	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/annalsdb/annals/segment"
@@ -13,14 +14,11 @@ import (
 // joiner finds the partners of rows of the first source, one joined source after the
 // other; every worker those of its own rows.
 //
-// A source of which the key has to be equal is asked for that key: for its state as of
-// one moment once, for its states as of the times of rows one by one, each of which
-// costs a look-up, until those of the key have cost about what reading all of its
-// history does; from then on, the history is kept. So a few rows that ask for keys
-// with long histories are as cheap as look-ups, many rows that ask for a few keys as
-// cheap as a table, and nothing costs more than twice the better of the two. Of any
-// other source all states are read once, by all workers, into a table by what has to be
-// equal.
+// A source of which the key has to be equal is asked for that key, and what it said is
+// kept as long as there is room, see joinkey.go. Of any other source all states are
+// read once, by all workers, into a table by what has to be equal; one that does not
+// fit memory goes to disk in parts, and so do the rows that look for partners there,
+// until all of these have come, see jointable.go.
 type joiner struct {
 	x       *executor
 	to      visit
@@ -37,21 +35,14 @@ type joinSide struct {
 	reader StateReader
 	byKey  int // the equality whose right side is the key, -1 for none
 	slots  []int
+	share  int64 // of memory
 
-	keys sync.Map // of a source asked by key: from string to *joinKey
+	cache atomic.Pointer[joinKeys] // of a source asked by key
 
 	once   sync.Once // of any other source
-	table  map[string][]partner
+	table  joinTable
+	disk   *joinFile // what is in parts instead; nil: the table has all
 	failed error
-}
-
-// joinKey is what is known of a key of a joined source.
-type joinKey struct {
-	mu     sync.Mutex
-	states []partner // in order of time
-	whole  bool      // they are all that there are
-	asked  uint64    // how many were looked up as of times
-	events uint64    // of the key, at least
 }
 
 // partner is a state that rows are joined with, and when it is valid.
@@ -74,7 +65,8 @@ type joinWorker struct {
 func (x *executor) newJoiner(reader Reader, to visit) (*joiner, error) {
 	j := &joiner{x: x, to: x.chosen(&x.steps.joined, x.behind, to)}
 	for i := range x.joins {
-		s := &joinSide{join: &x.joins[i], x: x, source: x.sources[i+1], number: i + 1, byKey: -1}
+		s := &joinSide{join: &x.joins[i], x: x, source: x.sources[i+1], number: i + 1, byKey: -1, share: x.limitBytes / 2 / int64(len(x.joins))}
+		s.cache.Store(&joinKeys{})
 		for slot, c := range x.columns {
 			if c.source == s.number {
 				s.slots = append(s.slots, slot)
@@ -158,10 +150,32 @@ func (j *joiner) extend(w *joinWorker, number int) error {
 		return w.sink.addRow(w.row)
 	}
 	s := j.sides[number]
-	found, equal, err := s.partners(w)
-	if err != nil {
+	equal, key, ok, err := s.wanted(w)
+	switch {
+	case err != nil:
 		return err
+	case !ok:
+		return j.beside(w, number, nil, "")
+	case s.byKey >= 0:
+		found, err := s.ofKey(w, key, s.moment(w.row))
+		if err != nil {
+			return err
+		}
+		return j.beside(w, number, found, equal)
 	}
+	s.once.Do(func() { s.failed = s.readAll() })
+	switch {
+	case s.failed != nil:
+		return s.failed
+	case s.disk != nil:
+		return s.disk.putRow(w.row, equal)
+	}
+	return j.beside(w, number, s.table.by[equal], equal)
+}
+
+// beside puts those of states beside the row of w that are its partners in a source.
+func (j *joiner) beside(w *joinWorker, number int, found []partner, equal string) error {
+	s := j.sides[number]
 	at, any := s.moment(w.row), false
 	for i := range found {
 		p := &found[i]
@@ -185,6 +199,27 @@ func (j *joiner) extend(w *joinWorker, number int) error {
 	return j.extend(w, number+1)
 }
 
+// end joins the rows that wait on disk, of one source after the other.
+func (j *joiner) end(ctx context.Context) error {
+	for number, s := range j.sides {
+		if s.disk == nil {
+			continue
+		}
+		if err := j.joinDisk(ctx, number, s.disk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close gives up files, after what was done ended with err: the error of all.
+func (j *joiner) close(err error) error {
+	for _, s := range j.sides {
+		err = s.disk.closeAfter(err)
+	}
+	return err
+}
+
 // moment is the time of a row, of which the partner in an as-of join is the state.
 func (s *joinSide) moment(row []Value) int64 {
 	if !s.asOf() {
@@ -193,124 +228,27 @@ func (s *joinSide) moment(row []Value) int64 {
 	return row[s.x.timeSlot].Nanos()
 }
 
-// partners is states among which those are that are valid at the moment of the row of
-// w and have equal on their right sides.
-func (s *joinSide) partners(w *joinWorker) (found []partner, equal string, err error) {
-	var key string
+// wanted is what has to be equal for the row of w, and the key among it, if that is
+// one; ok is false if nothing is equal to it.
+func (s *joinSide) wanted(w *joinWorker) (equal, key string, ok bool, err error) {
 	w.equal = w.equal[:0]
 	for i, n := range s.left {
 		v, err := n.eval(w.row)
 		if err != nil {
-			return nil, "", err
+			return "", "", false, err
 		}
 		if isNull(v) || isNaN(v) {
-			return nil, "", nil
+			return "", "", false, nil
 		}
 		if i == s.byKey {
 			if v.Kind() != segment.StringValue { // a key is a string
-				return nil, "", nil
+				return "", "", false, nil
 			}
 			key = v.Str()
 		}
 		w.equal = appendKey(w.equal, v)
 	}
-	equal = string(w.equal)
-	if s.byKey >= 0 {
-		found, err = s.ofKey(w, key, s.moment(w.row))
-		return found, equal, err
-	}
-	s.once.Do(func() { s.failed = s.readAll() })
-	return s.table[equal], equal, s.failed
-}
-
-// ofKey is the states of a key among which that is which is valid at a moment.
-func (s *joinSide) ofKey(w *joinWorker, key string, at int64) ([]partner, error) {
-	k, err := s.known(key)
-	if err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	switch {
-	case k.whole:
-	case !s.asOf():
-		k.whole = true
-		k.states, err = s.look(w, s.reader, key, nil)
-	case k.asked < max(k.events, fewProbes) || s.x.held.Load() > s.x.limitBytes/2:
-		return s.lookAsOf(w, k, key, at)
-	default:
-		k.whole = true
-		err = s.readHistory(w, k, key)
-	}
-	return k.at(at), err
-}
-
-// fewProbes is how many states of a key are looked up before its history is read,
-// however short that is.
-const fewProbes = 4
-
-// known is what is known of a key.
-func (s *joinSide) known(key string) (*joinKey, error) {
-	if k, ok := s.keys.Load(key); ok {
-		return k.(*joinKey), nil
-	}
-	k, had := s.keys.LoadOrStore(key, &joinKey{})
-	if had {
-		return k.(*joinKey), nil
-	}
-	return k.(*joinKey), s.x.hold(int64(200 + len(key)))
-}
-
-// at is those of the states of a key, of which each ends where the next begins or
-// before, that may be valid at a moment.
-func (k *joinKey) at(t int64) []partner {
-	n := sort.Search(len(k.states), func(i int) bool { return k.states[i].from > t })
-	return k.states[max(n-1, 0):n]
-}
-
-// lookAsOf is the state of a key as of a time, looked up, and counts that.
-func (s *joinSide) lookAsOf(w *joinWorker, k *joinKey, key string, at int64) ([]partner, error) {
-	r, err := asOf(s.reader, at)
-	if err != nil {
-		return nil, err
-	}
-	of, err := statesOf(r, s.source)
-	if err != nil {
-		return nil, err
-	}
-	k.asked++
-	return s.look(w, of, key, k)
-}
-
-// look is the state of a key that of has, valid whenever it is asked for; k learns how
-// many events it is from.
-func (s *joinSide) look(w *joinWorker, of StateReader, key string, k *joinKey) ([]partner, error) {
-	st, ok, err := of.Get(s.source.stream, key)
-	if !ok || err != nil {
-		return nil, err
-	}
-	if k != nil {
-		k.events = max(k.events, st.Version)
-	}
-	p, ok, err := s.partner(w, func(c *column) Value { return ofState(&st, c) })
-	if !ok || err != nil {
-		return nil, err
-	}
-	p.from, p.until = math.MinInt64, latest.Time
-	return []partner{p}, nil
-}
-
-// readHistory reads the states that a key ever had.
-func (s *joinSide) readHistory(w *joinWorker, k *joinKey, key string) error {
-	q := store.KeyScan{Stream: s.source.stream, Keys: []string{key}, Workers: 1}
-	return s.eachPeriod(q, func(_ int, period *store.Period) error {
-		p, ok, err := s.ofPeriod(w, period)
-		if !ok || err != nil {
-			return err
-		}
-		k.states = append(k.states, p)
-		return s.x.hold(p.size())
-	})
+	return string(w.equal), key, true, nil
 }
 
 func (s *joinSide) eachPeriod(q store.KeyScan, visit func(worker int, p *store.Period) error) error {
@@ -318,38 +256,6 @@ func (s *joinSide) eachPeriod(q store.KeyScan, visit func(worker int, p *store.P
 	return s.reader.ScanPeriods(s.x.ctx, q, from, to, func(worker int, some []store.Period) error {
 		for i := range some {
 			if err := visit(worker, &some[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// readAll reads the states of all keys into the table.
-func (s *joinSide) readAll() error {
-	var mu sync.Mutex
-	s.table = map[string][]partner{}
-	add := func(p partner, ok bool, err error) error {
-		if !ok || err != nil {
-			return err
-		}
-		mu.Lock()
-		s.table[p.equal] = append(s.table[p.equal], p)
-		mu.Unlock()
-		return s.x.hold(p.size())
-	}
-	workers := make([]joinWorker, s.x.workers)
-	for i := range workers {
-		workers[i].other = make([]Value, len(s.x.columns))
-	}
-	q := store.KeyScan{Stream: s.source.stream, Workers: s.x.workers}
-	if s.asOf() {
-		return s.eachPeriod(q, func(worker int, p *store.Period) error { return add(s.ofPeriod(&workers[worker], p)) })
-	}
-	return s.reader.ScanStates(s.x.ctx, q, func(worker int, some []store.State) error {
-		for i := range some {
-			p, ok, err := s.partner(&workers[worker], func(c *column) Value { return ofState(&some[i], c) })
-			if err := add(p, ok, err); err != nil {
 				return err
 			}
 		}

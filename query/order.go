@@ -13,23 +13,21 @@ type answerRow struct {
 	seq          int64 // which came first
 }
 
+// size is how much memory a row takes, about.
+func (r *answerRow) size() int64 { return rowBytes(r.values) + rowBytes(r.keys) }
+
 // sorter keeps the rows of an answer that come first in its order: all of them, or
 // as many as LIMIT and OFFSET can show. Then it is a heap with the last one on top,
-// and most rows are refused by a look at their keys.
+// and most rows are refused by a look at their keys. What takes too much memory goes to
+// disk, see runs.go.
 type sorter struct {
-	x    *executor
-	most int // -1: all
-	rows []answerRow
-	made int64
-	room []uint16 // of hopeful
-}
-
-func (x *executor) newSorter() *sorter {
-	s := &sorter{x: x, most: -1}
-	if x.limit >= 0 && x.limit < 1<<31 && x.offset < 1<<31 {
-		s.most = int(x.limit + x.offset)
-	}
-	return s
+	*sorting
+	rows  []answerRow
+	made  int64
+	room  []uint16 // of hopeful
+	held  int64    // memory of rows
+	share int64    // that they may take
+	runs  []*sortedRun
 }
 
 // compareKeys is how an order puts rows with these keys.
@@ -57,12 +55,12 @@ func compareKeys(order []sortKey, a, b []Value) int {
 }
 
 func (s *sorter) compare(a, b *answerRow) int {
-	return cmp.Or(compareKeys(s.x.order, a.keys, b.keys), cmp.Compare(a.seq, b.seq))
+	return cmp.Or(compareKeys(s.order, a.keys, b.keys), cmp.Compare(a.seq, b.seq))
 }
 
 // wants reports whether a row with these keys is among the first so far.
 func (s *sorter) wants(keys []Value) bool {
-	return s.most < 0 || len(s.rows) < s.most || s.most > 0 && compareKeys(s.x.order, keys, s.rows[0].keys) < 0
+	return s.most < 0 || len(s.rows) < s.most || s.most > 0 && compareKeys(s.order, keys, s.rows[0].keys) < 0
 }
 
 // hopeful is those of rows that their value in the first column of the order does not
@@ -72,7 +70,7 @@ func (s *sorter) hopeful(first *Column, rows []uint16) []uint16 {
 	if s.most <= 0 || len(s.rows) < s.most || first.Nulls != nil || first.Mixed != nil {
 		return rows
 	}
-	last, down := s.rows[0].keys[0], s.x.order[0].descending
+	last, down := s.rows[0].keys[0], s.order[0].descending
 	if last.Kind() != first.Kind {
 		return rows
 	}
@@ -100,18 +98,21 @@ func notBehind[T int64 | float64](dst []uint16, values []T, rows []uint16, last 
 	return dst
 }
 
-// add takes in a row that is wanted, and keeps both.
+// add takes in a row that is wanted, and keeps both. It spills rather than let all
+// that a query holds be more than there may be.
 func (s *sorter) add(values, keys []Value) error {
-	had := len(s.rows)
-	s.keep(answerRow{values: values, keys: keys})
-	if len(s.rows) == had {
+	more := s.keep(answerRow{values: values, keys: keys})
+	s.held += more
+	if now := s.x.note(more); s.held <= s.share && (now <= s.x.limitBytes || s.held < sortBlock) {
 		return nil
 	}
-	return s.x.hold(rowBytes(values) + rowBytes(keys))
+	return s.spill()
 }
 
-// keep keeps a row that is wanted, in place of the last one if there are enough.
-func (s *sorter) keep(r answerRow) {
+// keep keeps a row that is wanted, in place of the last one if there are enough, and is
+// how much more memory that takes.
+func (s *sorter) keep(r answerRow) (more int64) {
+	more = r.size()
 	r.seq = s.made
 	s.made++
 	switch {
@@ -121,18 +122,11 @@ func (s *sorter) keep(r answerRow) {
 		s.rows = append(s.rows, r)
 		s.up(len(s.rows) - 1)
 	default:
+		more -= s.rows[0].size()
 		s.rows[0] = r
 		s.down(0)
 	}
-}
-
-// join takes in the rows of o.
-func (s *sorter) join(o *sorter) {
-	for _, r := range o.rows {
-		if s.wants(r.keys) {
-			s.keep(r)
-		}
-	}
+	return more
 }
 
 // rowBytes is how much memory values take, about.

@@ -18,7 +18,7 @@ func TestSorter_Hopeful(t *testing.T) {
 	for range 2000 {
 		x := &executor{plan: &plan{limit: int64(r.IntN(4)), order: []sortKey{
 			{descending: r.IntN(2) == 0, nullsFirst: r.IntN(2) == 0}, {descending: r.IntN(2) == 0}}}, limitBytes: 1 << 30}
-		s := x.newSorter()
+		s := x.newSorting(x.order, 0, 1).withLimit().sorters[0]
 		for range 3 {
 			first, second := randomKeys(r), randomKeys(r)
 			rows := slices.Clone(all[:first.n])

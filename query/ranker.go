@@ -152,7 +152,7 @@ func (x *executor) newRanks(to *output) *output {
 	for i := range r.workers {
 		r.workers[i] = x.newRanker()
 	}
-	return &output{r.visit, r.end}
+	return &output{r.visit, r.end, to.close}
 }
 
 func (r *ranks) visit(worker int, b *batch) error {

@@ -19,7 +19,7 @@ import (
 type visit func(worker int, b *batch) error
 
 // read goes through the rows of all sources, joined, that pass WHERE.
-func (x *executor) read(ctx context.Context, to visit) error {
+func (x *executor) read(ctx context.Context, to visit) (err error) {
 	first := x.sources[0]
 	if first.empty() {
 		return nil
@@ -37,6 +37,7 @@ func (x *executor) read(ctx context.Context, to visit) error {
 		if j, err = x.newJoiner(reader, to); err != nil {
 			return err
 		}
+		defer func() { err = j.close(err) }()
 		to = j.visit
 	}
 	read := x.newReadWork(x.chosen(&x.steps.filter, x.rest, to))
@@ -55,6 +56,9 @@ func (x *executor) read(ctx context.Context, to visit) error {
 		err = x.readChanges(ctx, reader, read)
 	}
 	read.end()
+	if err == nil && j != nil {
+		err = j.end(ctx)
+	}
 	return err
 }
 
@@ -386,13 +390,25 @@ func (x *executor) keyScan() store.KeyScan {
 	return store.KeyScan{Stream: x.sources[0].stream, Keys: x.keys, Range: x.keyRange, Workers: x.workers}
 }
 
+// fieldsOf is the names of the fields that the query needs of a source.
+func (x *executor) fieldsOf(source int) []string {
+	names := []string{}
+	for _, c := range x.columns {
+		if c.source == source && c.own == "" {
+			names = append(names, c.field)
+		}
+	}
+	return names
+}
+
 func (x *executor) readStates(ctx context.Context, reader Reader, to *readWork) error {
 	states, err := statesOf(reader, x.sources[0])
 	if err != nil {
 		return err
 	}
-	sinks := x.newSinks(to.visit)
-	err = states.ScanStates(ctx, x.keyScan(), func(worker int, some []store.State) error {
+	sinks, q := x.newSinks(to.visit), x.keyScan()
+	q.Fields = x.fieldsOf(0)
+	err = states.ScanStates(ctx, q, func(worker int, some []store.State) error {
 		for i := range some {
 			if err := sinks[worker].add(func(c *column) Value { return ofState(&some[i], c) }); err != nil {
 				return err

@@ -17,13 +17,14 @@ import (
 // default.
 type Options struct {
 	// MemoryBytes is how much groups, rows put in order, and joined states may take,
-	// about; default 1 GiB. Groups are written to disk before they take more than
-	// half of it; so is what SELECT DISTINCT keeps. With anything else beyond it,
-	// and with a single group that is larger, a query ends with [ErrMemory].
+	// about; default 1 GiB. Each goes to disk, or, if it can be asked for again, is
+	// forgotten, before it takes more than half of it; so do rows of SELECT DISTINCT.
+	// With ranked rows beyond it, a single group that is larger, or states as large
+	// that are all joined with the same, a query ends with [ErrMemory].
 	MemoryBytes int64
 
-	// TempDir is where groups are written that do not fit memory, in files that are
-	// gone when the query ends; default [os.TempDir].
+	// TempDir is where that is written which does not fit memory, in files that are gone
+	// when the query ends; default [os.TempDir].
 	TempDir string
 
 	// Workers is how many processors may work on a query; default all that Go uses.
@@ -183,7 +184,7 @@ func (x *executor) hold(more int64) error {
 }
 
 // run hands on the answer in batches; emit is called by one goroutine at a time.
-func (x *executor) run(ctx context.Context, emit func(*Batch) error) error {
+func (x *executor) run(ctx context.Context, emit func(*Batch) error) (err error) {
 	x.ctx = ctx
 	if x.limit == 0 {
 		return nil
@@ -193,7 +194,7 @@ func (x *executor) run(ctx context.Context, emit func(*Batch) error) error {
 		return emit(b)
 	}
 	o := x.newOutput(counted)
-	var err error
+	defer func() { err = o.close(err) }()
 	if x.grouped {
 		err = x.runGroups(ctx, o.visit)
 	} else {

@@ -24,7 +24,7 @@ type Stats struct {
 
 	Steps      []Step
 	PeakMemory int64 // bytes held by groups, rows to be put in order and joined states, about
-	Spilled    int64 // bytes of groups that were written to disk
+	Spilled    int64 // bytes that were written to disk, of groups, rows and joined states
 	Summed     int64 // pages whose values were not decoded, because their statistics told enough
 }
 

@@ -441,6 +441,9 @@ func checkRows(t *testing.T, s *Sealed, rows []SealedRow) {
 			if diff := sameRow(&r, want); diff != "" {
 				t.Fatalf("Row(%d): %s", row, diff)
 			}
+			if diff := sameFew(s, k, row, want); diff != "" {
+				t.Fatalf("Row(%d) with few fields: %s", row, diff)
+			}
 			stamp := Stamp{want.Time, want.Seq, want.Kind, want.Unchanged}
 			if one, err := s.Stamp(row); err != nil || one != stamp || stamps[row] != stamp {
 				t.Fatalf("Stamp(%d) = %+v, %v, Stamps %+v, want %+v", row, one, err, stamps[row], stamp)
@@ -469,6 +472,25 @@ func checkRows(t *testing.T, s *Sealed, rows []SealedRow) {
 	if _, err := s.Row(&keys[0], uint64(len(rows))+1); err == nil {
 		t.Error("a row that is not there is read")
 	}
+}
+
+// sameFew is sameRow of a row that is read with every other of its fields, from the
+// last one on.
+func sameFew(s *Sealed, k *Keyed, row uint64, want *SealedRow) string {
+	few := *want
+	few.list, few.fields, few.listed = nil, "", true
+	m := RowReader{Only: []string{"none"}}
+	all, _ := want.Fields()
+	for i, f := range all {
+		if (len(all)-i)%2 == 1 {
+			few.list, m.Only = append(few.list, f), append(m.Only, f.Name)
+		}
+	}
+	got, err := m.Row(s, k, row)
+	if err != nil {
+		return err.Error()
+	}
+	return sameRow(&got, &few)
 }
 
 func checkScans(t *testing.T, s *Sealed, rows []SealedRow) {

@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Row reads one row of k. Its key is k's name; the rest of its memory is its own:
@@ -16,10 +17,15 @@ func (s *Sealed) Row(k *Keyed, row uint64) (SealedRow, error) {
 // more are read: whoever keeps a row keeps up to some KiB. Its zero value is ready
 // for use, by one user at a time.
 type RowReader struct {
+	// Only are the names of the fields that rows have, of those that they have in the
+	// file; nil for all.
+	Only []string
+
 	fields []Field // of the rows so far, with room for others
 	texts  []byte  // likewise
 	list   int     // rows that there was room for
 	text   int     // likewise
+	shape  []int   // of the last row, as far as it is wanted
 }
 
 // The most memory that is taken at once, if one row does not want more.
@@ -41,12 +47,26 @@ func (m *RowReader) Row(s *Sealed, k *Keyed, row uint64) (r SealedRow, err error
 	if err = p.head(&r, k, row); err != nil {
 		return r, err
 	}
+	if m.Only != nil {
+		p.shape = m.wanted(p.shape, d)
+	}
 	r.list = m.room(len(p.shape))
 	if err = p.fields(&r); err != nil {
 		return r, err
 	}
 	m.own(&r)
 	return r, nil
+}
+
+// wanted is those columns of a shape whose fields are wanted.
+func (m *RowReader) wanted(shape []int, d *directory) []int {
+	m.shape = m.shape[:0]
+	for _, col := range shape {
+		if slices.Contains(m.Only, d.fields[col-firstField].name) {
+			m.shape = append(m.shape, col)
+		}
+	}
+	return m.shape
 }
 
 // Keep is a copy of a row, of whose key the caller sees to it that it stays.

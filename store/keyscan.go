@@ -21,6 +21,11 @@ type KeyScan struct {
 	Keys  []string
 	Range Range
 
+	// Fields are the names of those that states need to have; nil for all. It spares
+	// [View.ScanStates] reading others from sealed files under [Replace]; whether
+	// states have others all the same is not said.
+	Fields []string
+
 	Workers int // 0: as many as there are processors
 }
 
@@ -38,7 +43,10 @@ type KeyScan struct {
 // the states in it for ever. An error of visit, or the end of ctx, ends the scan, and is
 // returned.
 func (v *View) ScanStates(ctx context.Context, q KeyScan, visit func(worker int, states []State) error) error {
-	return scanByKeys(ctx, v, v, &q, "scan states", v.states, visit)
+	made := func(f *files, s *stream, keys []found, all []State) ([]State, error) {
+		return v.states(f, s, keys, q.Fields, all)
+	}
+	return scanByKeys(ctx, v, v, &q, "scan states", made, visit)
 }
 
 // ScanPeriods hands what [View.Between] is of each key to visit, the periods of a key

@@ -44,6 +44,21 @@ func (g *scanScript) checkKeyScan(t *testing.T, v *View, stream string, r Range,
 	if !slices.EqualFunc(got, want, same) {
 		t.Fatalf("scan states %q %+v of %+v: %d states, want %d, or others", stream, r, v, len(got), len(want))
 	}
+	q.Fields = []string{"no such field"}
+	for i := range want {
+		if fields := want[i].Fields; i%50 == 0 && len(fields) > 0 {
+			q.Fields = append(q.Fields, fields[g.rnd.IntN(len(fields))].Name)
+		}
+	}
+	few := gathered(t, q.Workers, stateKey, func(visit func(int, []State) error) error { return v.ScanStates(bg, q, visit) })
+	asked := func(s State) State {
+		s.Fields = slices.DeleteFunc(slices.Clone(s.Fields), func(f Field) bool { return !slices.Contains(q.Fields, f.Name) })
+		return s
+	}
+	if !slices.EqualFunc(few, want, func(a, b State) bool { return fmt.Sprint(asked(a)) == fmt.Sprint(asked(b)) }) {
+		t.Fatalf("scan states %q %+v of %+v with fields %q: %d states, want %d, or others", stream, r, v, q.Fields, len(few), len(want))
+	}
+	q.Fields = nil
 	q.Keys = []string{"no such key", scanKey(3)}
 	for range g.rnd.IntN(700) {
 		q.Keys = append(q.Keys, scanKey(g.rnd.IntN(scanTestKeys)))

@@ -75,13 +75,17 @@ func (r *Range) past(name string) bool {
 	return r.To != "" && name >= r.To || name > r.Prefix && !strings.HasPrefix(name, r.Prefix)
 }
 
-// states appends the states of keys that have one.
-func (v *View) states(f *files, s *stream, keys []found, to []State) ([]State, error) {
+// states appends the states of keys that have one, with the fields that are named, or
+// with all of them if fields is nil.
+func (v *View) states(f *files, s *stream, keys []found, fields []string, to []State) ([]State, error) {
 	var records []record
 	if v.time == latest {
 		records = v.db.newestOf(s, keys, v.seq)
 	}
 	var t trail
+	if s.Fold == Replace { // others make a state of fields that nobody asked for
+		t.rows.Only = fields
+	}
 	for i := range keys {
 		var st state
 		var err error

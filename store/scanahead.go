@@ -122,7 +122,7 @@ func (c *scan) run(l *leg) bool {
 		defer f.unpin()
 	}
 	if ok && l.err == nil {
-		l.states, l.err = c.v.states(f, c.s, l.keys, l.states)
+		l.states, l.err = c.v.states(f, c.s, l.keys, nil, l.states)
 	}
 	return ok
 }

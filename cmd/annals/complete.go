@@ -10,9 +10,10 @@ import (
 
 // completer offers words of the language, and names of a database.
 type completer struct {
-	catalog query.Catalog
-	before  func() string       // the lines of the statement so far
-	fields  map[string][]string // by stream, as they are asked for
+	catalog    query.Catalog
+	aggregates func() []string     // the names of those that are maintained now
+	before     func() string       // the lines of the statement so far
+	fields     map[string][]string // by stream, as they are asked for
 }
 
 // ownColumns are what rows have beside fields.
@@ -20,6 +21,9 @@ var ownColumns = []string{
 	"key", "time", "seq", "recorded", "version", "type", "kind", "stream",
 	"valid_from", "valid_until", "window_start", "window_end",
 }
+
+// kindsOfSource are what stands before the name of a stream.
+var kindsOfSource = []string{"STATE OF", "HISTORY OF", "CHANGES OF", "EVENTS OF", "ALL EVENTS OF"}
 
 // complete is the words that can stand in the place of the one that ends at pos,
 // in characters, between what is before and behind it.
@@ -32,13 +36,18 @@ func (c *completer) complete(line string, pos int) (head string, words []string,
 	head, tail = string(runes[:start]), string(runes[pos:])
 	prefix := string(runes[start:pos])
 	text := c.before() + head
+	first, last := endWords(text)
 	switch {
 	case strings.HasPrefix(strings.TrimSpace(text), `\`):
 		head, prefix, words = c.command(head, prefix)
 	case strings.HasSuffix(text, "."):
 		words = c.columns(text + tail)
-	case lastWord(text) == "FROM" || lastWord(text) == "OF" || lastWord(text) == "JOIN":
-		words = append(c.streams(), "STATE OF", "HISTORY OF", "CHANGES OF", "EVENTS OF", "ALL EVENTS OF")
+	case last == "FROM":
+		words = slices.Concat(c.streams(), quotedAll(c.aggregates()), kindsOfSource)
+	case last == "OF" || last == "JOIN":
+		words = append(c.streams(), kindsOfSource...)
+	case first == "DROP" && last == "AGGREGATE":
+		words = quotedAll(c.aggregates())
 	default:
 		words = c.expression(text + tail)
 	}
@@ -99,6 +108,11 @@ func (c *completer) fieldsOf(stream string) []string {
 
 func (c *completer) streams() []string {
 	names, _ := c.catalog.Streams()
+	return quotedAll(names)
+}
+
+// quotedAll is names as the language writes them.
+func quotedAll(names []string) []string {
 	words := make([]string, len(names))
 	for i, name := range names {
 		words[i] = quoted(name)
@@ -109,13 +123,13 @@ func (c *completer) streams() []string {
 // quoted is a name as the language writes it.
 func quoted(name string) string { return query.Col("x", name).String()[len("x."):] }
 
-// lastWord is the word that a text ends with, in upper case.
-func lastWord(text string) string {
-	words := strings.Fields(text)
+// endWords are the first and the last word of a text, in upper case.
+func endWords(text string) (first, last string) {
+	words := strings.Fields(strings.ToUpper(text))
 	if len(words) == 0 {
-		return ""
+		return "", ""
 	}
-	return strings.ToUpper(words[len(words)-1])
+	return words[0], words[len(words)-1]
 }
 
 // matching is the words that begin with a prefix, whatever its case, sorted.

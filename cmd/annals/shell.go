@@ -88,7 +88,7 @@ func (sh *shell) run(ctx context.Context) (err error) {
 func (sh *shell) edit() {
 	c := &completer{
 		catalog: query.View(sh.db.Latest()), fields: map[string][]string{},
-		before: func() string { return sh.pending },
+		aggregates: sh.aggregates, before: func() string { return sh.pending },
 	}
 	e, err := newEditor(c.complete)
 	if err != nil {
@@ -97,6 +97,14 @@ func (sh *shell) edit() {
 	sh.lines = e
 	fmt.Fprintf(sh.out, "%s, %s. \\help tells more, \\q ends.\n",
 		count(len(sh.db.Streams()), "stream"), count(sh.db.Latest().Seq(), "event"))
+}
+
+// aggregates is the names of those that are maintained.
+func (sh *shell) aggregates() (names []string) {
+	for _, a := range sh.db.Aggregates() {
+		names = append(names, a.Definition().Name)
+	}
+	return names
 }
 
 // read takes line after line.

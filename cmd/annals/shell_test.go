@@ -30,7 +30,11 @@ func TestCompleter(t *testing.T) {
 	}{
 		{"", "se|", "", "", "select seq session"},
 		{"", "SELECT to| FROM orders", "SELECT ", " FROM orders", "to to_json( to_time( top_k( total"},
-		{"", "SELECT key FROM |", "SELECT key FROM ", "", `"order lines" ALL EVENTS OF CHANGES OF EVENTS OF HISTORY OF STATE OF orders`},
+		{"", "SELECT key FROM |", "SELECT key FROM ", "", `"by day" "order lines" ALL EVENTS OF CHANGES OF EVENTS OF HISTORY OF STATE OF orders totals`},
+		{"", "SELECT key FROM to| WHERE", "SELECT key FROM ", " WHERE", "totals"},
+		{"", "SELECT key FROM STATE OF o|", "SELECT key FROM STATE OF ", "", "orders"},
+		{"", "SELECT key FROM STATE OF t|", "SELECT key FROM STATE OF ", "", ""},
+		{"", "DROP AGGREGATE |", "DROP AGGREGATE ", "", `"by day" totals`},
 		{"", "SELECT key FROM st|", "SELECT key FROM ", "", "STATE OF"},
 		{"SELECT key\nFROM STATE OF\n", `"o|`, "", "", `"order lines"`},
 		{"", `SELECT o."s| FROM orders o`, "SELECT o.", " FROM orders o", `"select" "ship to"`},
@@ -45,7 +49,7 @@ func TestCompleter(t *testing.T) {
 		{"", `\d orders x|`, `\d orders `, "", ""},
 	} {
 		before, after, _ := strings.Cut(c.line, "|")
-		comp := &completer{someCatalog{}, func() string { return c.before }, map[string][]string{}}
+		comp := &completer{someCatalog{}, func() []string { return []string{"totals", "by day"} }, func() string { return c.before }, map[string][]string{}}
 		head, words, tail := comp.complete(before+after, len([]rune(before)))
 		if head != c.head || tail != c.tail || strings.Join(words, " ") != c.words {
 			t.Errorf("%s%s: got %q %q %q", c.before, c.line, head, words, tail)
