@@ -210,9 +210,6 @@ func (c *Cells) grow() {
 	}
 }
 
-// Group is what cell i is of.
-func (c *Cells) Group(i int) []segment.Value { return c.groupValues(c.list[i].group) }
-
 // Value is that of Definition.By[k] in the group that cell i is of.
 func (c *Cells) Value(i, k int) segment.Value {
 	group := c.list[i].group

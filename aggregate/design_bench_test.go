@@ -54,7 +54,8 @@ func BenchmarkSumDesigns(b *testing.B) {
 		}
 		run("small", func(g []uint32) {
 			for i, f := range v {
-				wide[g[i]].addFloat(f)
+				minus, m, exp := split(f)
+				wide[g[i]].add(minus, 0, m, exp)
 			}
 		})
 		pairs := make([]splitSum, n)

@@ -68,12 +68,6 @@ func (x *exact) addSigned(minus bool, hi int64, lo uint64, exp int) {
 	x.add(minus, uint64(hi), lo, exp)
 }
 
-// addFloat adds the finite f.
-func (x *exact) addFloat(f float64) {
-	neg, m, e := split(f)
-	x.add(neg, 0, m, e)
-}
-
 // addProduct adds f × n.
 func (x *exact) addProduct(f float64, n uint64) {
 	neg, m, e := split(f)

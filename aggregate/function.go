@@ -169,7 +169,7 @@ func (r *Row) before(o *Row) bool { return r.Time < o.Time || r.Time == o.Time &
 var (
 	// ErrKind: the function does not take values of that kind.
 	ErrKind = errors.New("values of this kind cannot be aggregated so")
-	// ErrOverflow: the exact result does not fit its type.
+	// ErrOverflow: the result does not fit its type.
 	ErrOverflow = errors.New("result does not fit an int64")
 	// ErrOrder: rows or partial results that overlap in time cannot be joined.
 	ErrOrder = errors.New("rows are out of order")

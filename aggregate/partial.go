@@ -32,9 +32,6 @@ func Decode(f Function, b []byte) (*Partial, error) {
 	return p, nil
 }
 
-// Function is the function that p is of.
-func (p *Partial) Function() Function { return p.f }
-
 // Groups is p as a group, the only one.
 func (p *Partial) Groups() Groups { return p.g }
 

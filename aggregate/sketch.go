@@ -178,7 +178,11 @@ func (s *sketches) Result(group int) (segment.Value, error) {
 	for _, r := range c.registers {
 		counts[r]++
 	}
-	return segment.Int64Of(int64(math.Round(estimate(counts, float64(len(c.registers)))))), nil
+	n := math.Round(estimate(counts, float64(len(c.registers))))
+	if n >= 1<<63 {
+		return segment.Value{}, ErrOverflow
+	}
+	return segment.Int64Of(int64(n)), nil
 }
 
 // estimate is Ertl's algorithm 6: counts[k] of m registers have the value k.

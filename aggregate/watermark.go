@@ -108,6 +108,3 @@ func (w *Watermark) IsComplete(s Span) bool { return s.End <= w.Complete() }
 
 // IsLate reports whether an event that comes now was not expected in s any more.
 func (w *Watermark) IsLate(s Span) bool { return w.IsComplete(s) }
-
-// Sources is how many sources there are.
-func (w *Watermark) Sources() int { return len(w.sources) }

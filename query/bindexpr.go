@@ -22,6 +22,9 @@ func (b *binder) part(e Expr) (*node, error) {
 	case columnOp, memberOp:
 		return b.path(e)
 	case paramOp:
+		if e.n > len(b.params) { // queries have all, see bindParams
+			return nil, b.fail(e, "a definition is kept: expected a value in the place of $%d", e.n)
+		}
 		return b.literal(e, b.params[e.n-1]), nil
 	case literalOp:
 		return b.literal(e, e.value), nil

@@ -21,7 +21,7 @@ func (q Query) Aggregate(catalog Catalog, params ...any) (aggregate.Definition, 
 			return d, err
 		}
 	}
-	m := definer{binder{catalog: catalog, plan: p}, q, &d}
+	m := definer{binder{catalog: catalog, plan: p}, q, &d, len(params)}
 	d.Name, d.Stream, d.Window = q.name.name, p.sources[0].stream, p.windowOf()
 	for _, step := range []func() error{m.whole, m.where, m.by, m.measures} {
 		if err := step(); err != nil {
@@ -37,8 +37,9 @@ func (q Query) Aggregate(catalog Catalog, params ...any) (aggregate.Definition, 
 // definer makes the definition of an aggregate of a query that is bound.
 type definer struct {
 	binder
-	q Query
-	d *aggregate.Definition
+	q      Query
+	d      *aggregate.Definition
+	params int // that the query has
 }
 
 // whole is an error if the query has a part that no aggregate has.
@@ -67,7 +68,7 @@ func (m *definer) whole() error {
 		{len(q.order) > 0, q.name, "an aggregate has no order: ORDER BY stands where it is selected from"},
 		{q.limit.op != noOp, q.limit, "an aggregate keeps all groups: LIMIT stands where it is selected from"},
 		{q.offset.op != noOp, q.offset, "an aggregate keeps all groups: OFFSET stands where it is selected from"},
-		{len(m.params) > 0, q.name, "a definition is kept: expected values in the place of parameters"},
+		{m.params > 0, q.name, "a definition is kept: expected values in the place of parameters"},
 		{!m.grouped, q.name, "an aggregate needs aggregate functions, such as count(*)"},
 	} {
 		if part.is {

@@ -113,9 +113,6 @@ func (sc *Scan) Blocks() (blocks []int) {
 	return blocks
 }
 
-// KeyCount is the number of keys of the file; a key's number is less.
-func (sc *Scan) KeyCount() int { return int(sc.want.s.info.Keys) }
-
 // Batch is some rows of one block of a sealed file, or of a log file, of which
 // columns are decoded when they are asked for. It has one user at a time, and what
 // it hands out is valid until it is read into again; texts are valid for ever.

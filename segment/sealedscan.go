@@ -52,9 +52,6 @@ func (c *RowCursor) At(row uint64) (*SealedRow, error) {
 	return c.Next()
 }
 
-// Key is the key of the row that Next gave last.
-func (c *RowCursor) Key() *Keyed { return &c.keys.now }
-
 // keyWalk goes from key to key by rows that rise.
 type keyWalk struct {
 	s    *Sealed
