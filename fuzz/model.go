@@ -42,12 +42,18 @@ func (m *Model) Define(s store.Stream) error {
 	if s.Fold == "" {
 		s.Fold = store.Replace
 	}
+	if s.Name == "" || len(s.Name) > segment.MaxName || !utf8.ValidString(s.Name) {
+		return fmt.Errorf("define stream %q: %w", s.Name, store.ErrInvalid)
+	}
+	if old, ok := m.streams[s.Name]; ok {
+		if old != s {
+			return fmt.Errorf("define stream %q: %w", s.Name, store.ErrStreamDefined)
+		}
+		return nil
+	}
 	_, known := m.folds[string(s.Fold)]
 	if s.Fold != store.Replace && s.Fold != store.Merge && !known {
 		return fmt.Errorf("define stream %q: %w", s.Name, store.ErrNoFold)
-	}
-	if old, ok := m.streams[s.Name]; ok && old != s {
-		return fmt.Errorf("define stream %q: %w", s.Name, store.ErrStreamDefined)
 	}
 	m.streams[s.Name] = s
 	return nil
@@ -265,7 +271,7 @@ func (m *Model) checkRetractions(events []store.Event) error {
 // those before it in the batch.
 func (m *Model) commit(b store.Batch, now time.Time) store.Receipt {
 	if len(b.Events) == 0 {
-		return store.Receipt{}
+		return store.Receipt{Recorded: m.lastTime()}
 	}
 	r := store.Receipt{First: m.Seq() + 1, Recorded: m.recorded(b.Recorded, now)}
 	for _, e := range b.Events {
@@ -281,6 +287,14 @@ func (m *Model) commit(b store.Batch, now time.Time) store.Receipt {
 		r.Versions = append(r.Versions, e.Version)
 	}
 	return r
+}
+
+// lastTime is the commit time of the newest event, zero if there is none.
+func (m *Model) lastTime() time.Time {
+	if len(m.log) == 0 {
+		return time.Time{}
+	}
+	return m.log[len(m.log)-1].said.Recorded
 }
 
 // recorded is the commit time of a batch: its own or the clock's, but always
