@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
 )
@@ -20,6 +21,10 @@ type Model struct {
 	streams map[string]store.Stream
 	folds   map[string]store.FoldFunc
 	log     []entry // the event with Seq n is log[n-1]
+
+	// aggregates are the definitions maintained under a name since it was defined or
+	// the database opened, the newest last.
+	aggregates map[string][]aggregate.Definition
 }
 
 // entry is one event twice: they differ where only changes made a heartbeat of
@@ -31,11 +36,18 @@ type entry struct {
 
 // NewModel is an empty database that knows the given Go folds.
 func NewModel(folds map[string]store.FoldFunc) *Model {
-	return &Model{streams: map[string]store.Stream{}, folds: folds}
+	return &Model{streams: map[string]store.Stream{}, folds: folds, aggregates: map[string][]aggregate.Definition{}}
 }
 
 // Seq is the position of the newest event.
 func (m *Model) Seq() uint64 { return uint64(len(m.log)) }
+
+// Reopen closes the database and opens it again.
+func (m *Model) Reopen() {
+	for name, all := range m.aggregates {
+		m.aggregates[name] = all[len(all)-1:]
+	}
+}
 
 // Define makes a stream, or agrees that it is there already.
 func (m *Model) Define(s store.Stream) error {

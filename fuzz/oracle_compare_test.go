@@ -91,6 +91,9 @@ func (o *oracle) reads(p pair) error {
 		if err := o.eventScan(p, s.Name); err != nil {
 			return err
 		}
+		if err := o.bounded(p, s.Name); err != nil {
+			return err
+		}
 	}
 	if err := o.names(p); err != nil {
 		return err

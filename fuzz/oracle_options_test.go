@@ -30,7 +30,7 @@ var oracleSettings = []setting{
 // error, whatever the options and the processors.
 func TestOracle_Options(t *testing.T) {
 	dir := memoryDir(t)
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		tryScript(t, drawScript(1_000_000+seed), underAll(dir))
 	}
 }
@@ -150,7 +150,7 @@ func TestScript_Text(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"jump", "view 1", "view 1 2 3", "view x 2", "change s a", "append\n  leap s a", "append at=x", "append\n  item",
-		"append\n  change s a b", "append\n  change s a x:word=1", "append\n  expect s a maybe", "keys \"a", "options Size=3",
+		"append\n  change s a b", "append\n  change s a x:word=1", "append\n  expect s a maybe", "keys \"a", "options Size=3", "maintain a window=none by=key",
 	} {
 		if s, err := parseScript(bad); err == nil {
 			t.Errorf("%q is read as\n%s", bad, s)

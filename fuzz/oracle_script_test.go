@@ -24,10 +24,11 @@ type script struct {
 type step struct {
 	do     action
 	batch  store.Batch  // of appending
-	now    time.Time    // of appending: what the clock says then
+	now    time.Time    // of what is appended: what the clock says then
 	point  [2]uint64    // of looking: raw numbers, made a moment of the log as it is then
 	stream store.Stream // of defining
 	tail   store.TailQuery
+	totals totalsText // of maintaining and dropping
 }
 
 type action string
@@ -40,6 +41,8 @@ const (
 	looking    action = "view"   // taken now, asked at the end
 	defining   action = "define" // maybe otherwise than it is
 	following  action = "tail"   // from now on, until the database is closed
+	maintains  action = "maintain"
+	dropping   action = "drop"
 	reopening  action = "reopen"
 )
 
@@ -123,7 +126,7 @@ func isPlain(s store.Stream) bool { return s == store.Stream{Name: s.Name, Fold:
 
 func (g *scripter) drawStep() {
 	s := step{do: appending}
-	switch g.IntN(40) {
+	switch g.IntN(46) {
 	case 0, 1:
 		s.do = checkpoint
 	case 2, 3, 4, 5:
@@ -139,6 +142,12 @@ func (g *scripter) drawStep() {
 		_ = g.model.Define(s.stream) // it may say no, as the engine must then
 	case 11, 12:
 		s.do, s.tail = following, g.drawTail()
+	case 13, 14:
+		s.do, s.totals, s.now = maintains, g.drawTotals(), time.Unix(0, g.clock)
+		_ = g.model.Maintain(s.totals.definition(), s.now)
+	case 15:
+		s.do, s.totals.name, s.now = dropping, []string{"a", "b"}[g.IntN(2)], time.Unix(0, g.clock)
+		_ = g.model.Drop(s.totals.name, s.now)
 	default:
 		g.clock += g.Int64N(4) - 1 // it may stand, or step back
 		s.now = time.Unix(0, g.clock)
@@ -263,8 +272,9 @@ func (g *scripter) drawEvent(i uint64) store.Event {
 func (g *scripter) drawRetraction(e store.Event, i uint64) store.Event {
 	e.Kind, e.Retracts = store.Retraction, 1+g.Uint64N(g.model.Seq()+i+1)
 	if e.Retracts <= g.model.Seq() && g.IntN(20) > 0 {
-		target := g.model.log[e.Retracts-1].said
-		e.Stream, e.Key = target.Stream, target.Key
+		if target := g.model.log[e.Retracts-1].said; target.Stream != store.AggregateStream { // which is not for others
+			e.Stream, e.Key = target.Stream, target.Key
+		}
 	}
 	return e
 }

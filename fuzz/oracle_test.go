@@ -150,6 +150,8 @@ func (o *oracle) step(s step) error {
 		return o.seal(o.db.Compact)
 	case defining:
 		return sameError(o.tellError(o.db.Define(context.Background(), s.stream)), o.model.Define(s.stream))
+	case maintains, dropping:
+		return o.maintain(s)
 	case following:
 		o.follow(s.tail)
 		return o.followed()
@@ -175,6 +177,11 @@ func (o *oracle) append(s step) error {
 	if err := o.followed(); err != nil {
 		return err
 	}
+	if o.IntN(5) == 0 {
+		if err := o.aggregates(); err != nil {
+			return err
+		}
+	}
 	// The latest state is kept up event by event, so it is looked at each time.
 	return o.states(pair{o.db.Latest(), o.model.now()})
 }
@@ -186,7 +193,7 @@ func sameError(got, want error) error {
 		return compare("error", fmt.Sprint(got), fmt.Sprint(want))
 	}
 	for _, sentinel := range []error{store.ErrInvalid, store.ErrConflict, store.ErrBoundary, store.ErrIdempotency,
-		store.ErrStreamDefined, store.ErrNoFold} {
+		store.ErrStreamDefined, store.ErrNoFold, store.ErrNoAggregate} {
 		if errors.Is(got, sentinel) != errors.Is(want, sentinel) {
 			return compare("error", fmt.Sprint(got), fmt.Sprint(want))
 		}
@@ -281,6 +288,7 @@ func (o *oracle) reopen() error {
 	if err := o.closed(); err != nil {
 		return err
 	}
+	o.model.Reopen()
 	return o.open()
 }
 
@@ -327,7 +335,7 @@ func (o *oracle) everything() error {
 	if err := o.grid(); err != nil {
 		return err
 	}
-	for range 6 {
+	for range 4 {
 		p, err := o.look(o.moment(o.Uint64(), o.Uint64()))
 		if err != nil {
 			return err
@@ -337,6 +345,9 @@ func (o *oracle) everything() error {
 		}
 	}
 	if err := o.counts(); err != nil {
+		return err
+	}
+	if err := o.aggregates(); err != nil {
 		return err
 	}
 	return o.knownBy()

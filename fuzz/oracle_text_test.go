@@ -27,6 +27,8 @@ import (
 //	  retraction s0 ab retracts=1
 //	tail from=2 stream=s0 type=t
 //	define s0 fold=replace
+//	maintain a at=7 stream=s0 window=tumbling2 by=key
+//	drop a at=8
 //	view 12 7
 //	reopen
 
@@ -62,6 +64,11 @@ func (s step) String() string {
 	case following:
 		text += number("from", s.tail.From) + moment("since", s.tail.Since) + each("stream", s.tail.Streams) +
 			each("type", s.tail.Types) + named("prefix", s.tail.KeyPrefix)
+	case maintains:
+		text += " " + word(s.totals.name) + moment("at", s.now) + named("stream", s.totals.stream) +
+			named("window", s.totals.window) + named("by", s.totals.by)
+	case dropping:
+		text += " " + word(s.totals.name) + moment("at", s.now)
 	case appending:
 		text += moment("at", s.now) + moment("recorded", s.batch.Recorded) + batchText(s.batch)
 	}
@@ -207,6 +214,11 @@ func (s *script) parseLine(verb string, a *arguments) error {
 	case following:
 		st.tail = store.TailQuery{From: a.uint(a.one("from")), Since: a.time("since"), Streams: a.all("stream"),
 			Types: a.all("type"), KeyPrefix: a.one("prefix")}
+	case maintains:
+		st.totals = totalsText{name: a.bare(), stream: a.one("stream"), window: choice(a, "window", oracleWindows), by: choice(a, "by", oracleGroups)}
+		st.now = a.time("at")
+	case dropping:
+		st.totals.name, st.now = a.bare(), a.time("at")
 	case appending:
 		st.now, st.batch.Recorded = a.time("at"), a.time("recorded")
 	case checkpoint, sealing, compacting, reopening:
@@ -313,6 +325,15 @@ func (a *arguments) one(name string) string {
 		return ""
 	}
 	return all[0]
+}
+
+// choice is one that is among all.
+func choice[T any](a *arguments, name string, all map[string]T) string {
+	s := a.one(name)
+	if _, ok := all[s]; !ok {
+		a.fail(fmt.Errorf("no %s is called %q", name, s))
+	}
+	return s
 }
 
 // flag reports whether the next word is this one.
