@@ -7,7 +7,8 @@ import (
 )
 
 // Min is the least value in the order of [Compare], of any kinds. Nulls are left
-// out; of nothing it is null. A NaN is returned only where there is nothing else.
+// out; of nothing it is null. NaN is greater than any number, so it is returned only
+// where there is none.
 type Min struct{}
 
 // Max is the greatest value in the order of [Compare], of any kinds. Nulls are

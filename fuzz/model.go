@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/segment"
 	"github.com/annalsdb/annals/store"
 )
@@ -20,6 +21,10 @@ type Model struct {
 	streams map[string]store.Stream
 	folds   map[string]store.FoldFunc
 	log     []entry // the event with Seq n is log[n-1]
+
+	// aggregates are the definitions maintained under a name since it was defined or
+	// the database opened, the newest last.
+	aggregates map[string][]aggregate.Definition
 }
 
 // entry is one event twice: they differ where only changes made a heartbeat of
@@ -31,23 +36,36 @@ type entry struct {
 
 // NewModel is an empty database that knows the given Go folds.
 func NewModel(folds map[string]store.FoldFunc) *Model {
-	return &Model{streams: map[string]store.Stream{}, folds: folds}
+	return &Model{streams: map[string]store.Stream{}, folds: folds, aggregates: map[string][]aggregate.Definition{}}
 }
 
 // Seq is the position of the newest event.
 func (m *Model) Seq() uint64 { return uint64(len(m.log)) }
+
+// Reopen closes the database and opens it again.
+func (m *Model) Reopen() {
+	for name, all := range m.aggregates {
+		m.aggregates[name] = all[len(all)-1:]
+	}
+}
 
 // Define makes a stream, or agrees that it is there already.
 func (m *Model) Define(s store.Stream) error {
 	if s.Fold == "" {
 		s.Fold = store.Replace
 	}
+	if s.Name == "" || len(s.Name) > segment.MaxName || !utf8.ValidString(s.Name) {
+		return fmt.Errorf("define stream %q: %w", s.Name, store.ErrInvalid)
+	}
+	if old, ok := m.streams[s.Name]; ok {
+		if old != s {
+			return fmt.Errorf("define stream %q: %w", s.Name, store.ErrStreamDefined)
+		}
+		return nil
+	}
 	_, known := m.folds[string(s.Fold)]
 	if s.Fold != store.Replace && s.Fold != store.Merge && !known {
 		return fmt.Errorf("define stream %q: %w", s.Name, store.ErrNoFold)
-	}
-	if old, ok := m.streams[s.Name]; ok && old != s {
-		return fmt.Errorf("define stream %q: %w", s.Name, store.ErrStreamDefined)
 	}
 	m.streams[s.Name] = s
 	return nil
@@ -265,7 +283,7 @@ func (m *Model) checkRetractions(events []store.Event) error {
 // those before it in the batch.
 func (m *Model) commit(b store.Batch, now time.Time) store.Receipt {
 	if len(b.Events) == 0 {
-		return store.Receipt{}
+		return store.Receipt{Recorded: m.lastTime()}
 	}
 	r := store.Receipt{First: m.Seq() + 1, Recorded: m.recorded(b.Recorded, now)}
 	for _, e := range b.Events {
@@ -281,6 +299,14 @@ func (m *Model) commit(b store.Batch, now time.Time) store.Receipt {
 		r.Versions = append(r.Versions, e.Version)
 	}
 	return r
+}
+
+// lastTime is the commit time of the newest event, zero if there is none.
+func (m *Model) lastTime() time.Time {
+	if len(m.log) == 0 {
+		return time.Time{}
+	}
+	return m.log[len(m.log)-1].said.Recorded
 }
 
 // recorded is the commit time of a batch: its own or the clock's, but always

@@ -85,6 +85,18 @@ func (o *oracle) reads(p pair) error {
 		if err := o.diff(p, s.Name); err != nil {
 			return err
 		}
+		if err := o.keyScans(p, s.Name); err != nil {
+			return err
+		}
+		if err := o.eventScan(p, s.Name); err != nil {
+			return err
+		}
+		if err := o.bounded(p, s.Name); err != nil {
+			return err
+		}
+	}
+	if err := o.names(p); err != nil {
+		return err
 	}
 	for range 4 {
 		q := o.drawQuery()
@@ -100,11 +112,9 @@ func (o *oracle) reads(p pair) error {
 func showFound(s store.State) string { return showState(&s) }
 
 func (o *oracle) scans(p pair, stream string) error {
-	bounds := []string{"", "", "", "a", "aa", "ab", "b", "c"}
-	pick := func() string { return bounds[o.IntN(len(bounds))] }
-	for _, r := range []store.Range{
-		{}, {Reverse: true}, {Prefix: pick(), From: pick(), To: pick(), Reverse: o.IntN(2) == 0},
-	} {
+	r := o.drawRange()
+	r.Reverse = o.IntN(2) == 0
+	for _, r := range []store.Range{{}, {Reverse: true}, r} {
 		if err := compareAll(fmt.Sprintf("scan %s %+v at %s", stream, r, p), p.view.Scan(stream, r), p.point.Scan(stream, r), showFound); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/annalsdb/annals/store"
@@ -14,18 +13,22 @@ import (
 
 // script is one history as data, so that it can be run again and made smaller.
 type script struct {
-	options store.Options
-	streams []store.Stream
-	keys    []string
-	steps   []step
+	options   store.Options
+	questions uint64         // seed of what is asked on the way and in the end
+	streams   []store.Stream // defined when it begins; plain ones by their first event
+	keys      []string
+	steps     []step
 }
 
 // step is one thing that happens to the database.
 type step struct {
-	do    action
-	batch store.Batch // of appending
-	now   time.Time   // what the clock says then
-	point [2]uint64   // of looking: raw numbers, made a moment of the log as it is then
+	do     action
+	batch  store.Batch  // of appending
+	now    time.Time    // of what is appended: what the clock says then
+	point  [2]uint64    // of looking: raw numbers, made a moment of the log as it is then
+	stream store.Stream // of defining
+	tail   store.TailQuery
+	totals totalsText // of maintaining and dropping
 }
 
 type action string
@@ -34,43 +37,14 @@ const (
 	appending  action = "append"
 	checkpoint action = "checkpoint"
 	sealing    action = "seal"
-	looking    action = "view" // taken now, asked at the end
+	compacting action = "compact"
+	looking    action = "view"   // taken now, asked at the end
+	defining   action = "define" // maybe otherwise than it is
+	following  action = "tail"   // from now on, until the database is closed
+	maintains  action = "maintain"
+	dropping   action = "drop"
 	reopening  action = "reopen"
 )
-
-func (s step) String() string {
-	if s.do != appending {
-		return fmt.Sprintf("%s %v", s.do, s.point)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "append at %d", s.now.UnixNano())
-	if !s.batch.Recorded.IsZero() {
-		fmt.Fprintf(&b, " recorded %d", s.batch.Recorded.UnixNano())
-	}
-	for _, x := range s.batch.Expect {
-		fmt.Fprintf(&b, "\n    expect %s/%s %v", x.Stream, x.Key, x.Expect)
-	}
-	if s.batch.Boundary != nil {
-		fmt.Fprintf(&b, "\n    boundary %+v", *s.batch.Boundary)
-	}
-	for _, e := range s.batch.Events {
-		fmt.Fprintf(&b, "\n    %s", showEvent(e))
-	}
-	return b.String()
-}
-
-func (s script) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "SegmentSize %d, MemoryBytes %d, Fanout %d, FoldStep %d\n",
-		s.options.SegmentSize, s.options.MemoryBytes, s.options.Fanout, s.options.FoldStep)
-	for _, st := range s.streams {
-		fmt.Fprintf(&b, "%+v\n", st)
-	}
-	for i, st := range s.steps {
-		fmt.Fprintf(&b, "%2d %s\n", i, st)
-	}
-	return b.String()
-}
 
 // oracleFolds are Go folds that depend on the order of what they are given.
 var oracleFolds = map[string]store.FoldFunc{"tape": tapeFold}
@@ -110,7 +84,9 @@ func drawScript(seed uint64) script {
 		g.origin = []int64{math.MinInt64 + 4, math.MaxInt64 - 4}[g.IntN(2)]
 	}
 	g.clock += g.Int64N(3)
+	g.script.questions = seed
 	g.script.options = store.Options{
+		Sync:        []store.SyncMode{store.SyncAlways, store.SyncInterval, store.SyncNever, store.SyncNever, store.SyncNever, store.SyncNever}[g.IntN(6)],
 		SegmentSize: []int64{1, 400, 1 << 20}[g.IntN(3)],
 		MemoryBytes: []int64{1, 30000, 1 << 20, 1 << 20, 1 << 20}[g.IntN(5)], // the least is slow: nothing is cached
 		Fanout:      []int{2, 3, 8}[g.IntN(3)],
@@ -127,10 +103,7 @@ func drawScript(seed uint64) script {
 }
 
 func (g *scripter) drawStream(name string) {
-	s := store.Stream{
-		Name: name, Fold: []store.Fold{store.Replace, store.Merge, "tape"}[g.IntN(3)],
-		Order: store.Order(g.IntN(2)), OnlyChanges: g.IntN(2) == 0,
-	}
+	s := g.drawDefinition(name)
 	g.script.streams = append(g.script.streams, s)
 	if isPlain(s) {
 		return
@@ -140,21 +113,41 @@ func (g *scripter) drawStream(name string) {
 	}
 }
 
+func (g *scripter) drawDefinition(name string) store.Stream {
+	return store.Stream{
+		Name: name, Fold: []store.Fold{store.Replace, store.Merge, "tape"}[g.IntN(3)],
+		Order: store.Order(g.IntN(2)), OnlyChanges: g.IntN(2) == 0,
+	}
+}
+
 // isPlain reports whether s is what a stream becomes that nobody defines: so is
 // it left to its first event.
 func isPlain(s store.Stream) bool { return s == store.Stream{Name: s.Name, Fold: store.Replace} }
 
 func (g *scripter) drawStep() {
-	s := step{do: appending, point: [2]uint64{g.Uint64(), g.Uint64()}}
-	switch g.IntN(20) {
-	case 0:
+	s := step{do: appending}
+	switch g.IntN(46) {
+	case 0, 1:
 		s.do = checkpoint
-	case 1, 2:
-		s.do = looking
-	case 3:
+	case 2, 3, 4, 5:
+		s.do, s.point = looking, [2]uint64{g.Uint64N(1000), g.Uint64N(1000)}
+	case 6, 7:
 		s.do = reopening
-	case 4:
+	case 8:
 		s.do = sealing
+	case 9:
+		s.do = compacting
+	case 10:
+		s.do, s.stream = defining, g.drawDefining()
+		_ = g.model.Define(s.stream) // it may say no, as the engine must then
+	case 11, 12:
+		s.do, s.tail = following, g.drawTail()
+	case 13, 14:
+		s.do, s.totals, s.now = maintains, g.drawTotals(), time.Unix(0, g.clock)
+		_ = g.model.Maintain(s.totals.definition(), s.now)
+	case 15:
+		s.do, s.totals.name, s.now = dropping, []string{"a", "b"}[g.IntN(2)], time.Unix(0, g.clock)
+		_ = g.model.Drop(s.totals.name, s.now)
 	default:
 		g.clock += g.Int64N(4) - 1 // it may stand, or step back
 		s.now = time.Unix(0, g.clock)
@@ -164,6 +157,39 @@ func (g *scripter) drawStep() {
 		}
 	}
 	g.script.steps = append(g.script.steps, s)
+}
+
+// drawDefining is the definition of a stream that is there, one like it, or a bad one.
+func (g *scripter) drawDefining() store.Stream {
+	s := g.script.streams[g.IntN(len(g.script.streams))]
+	switch g.IntN(4) {
+	case 0:
+		s = g.drawDefinition(s.Name)
+	case 1:
+		s.Fold = "nobody's"
+	case 2:
+		s.Name = []string{"", "new"}[g.IntN(2)]
+	}
+	return s
+}
+
+func (g *scripter) drawTail() (q store.TailQuery) {
+	if g.IntN(3) == 0 {
+		q.Streams = []string{g.script.streams[0].Name, "none"}[:1+g.IntN(2)]
+	}
+	if g.IntN(4) == 0 {
+		q.Types = []string{"t", ""}[:1+g.IntN(2)]
+	}
+	if g.IntN(4) == 0 {
+		q.KeyPrefix = g.drawKey()
+	}
+	if g.IntN(3) == 0 {
+		q.From = g.Uint64N(g.model.Seq() + 3)
+	}
+	if g.IntN(3) == 0 {
+		q.Since = time.Unix(0, g.clock+g.Int64N(9)-6)
+	}
+	return q
 }
 
 func (g *scripter) drawBatch() store.Batch {
@@ -237,7 +263,7 @@ func (g *scripter) drawEvent(i uint64) store.Event {
 		e.Fields = g.drawFields()
 	}
 	if state := g.model.At(e.Time, g.model.Seq()).Get(e.Stream, e.Key); state != nil && e.Kind == store.Change && g.IntN(3) == 0 {
-		e.Type, e.Fields = state.Type, state.Fields
+		e.Type, e.Fields = state.Type, append(store.Fields(nil), state.Fields...)
 	}
 	return e
 }
@@ -246,8 +272,9 @@ func (g *scripter) drawEvent(i uint64) store.Event {
 func (g *scripter) drawRetraction(e store.Event, i uint64) store.Event {
 	e.Kind, e.Retracts = store.Retraction, 1+g.Uint64N(g.model.Seq()+i+1)
 	if e.Retracts <= g.model.Seq() && g.IntN(20) > 0 {
-		target := g.model.log[e.Retracts-1].said
-		e.Stream, e.Key = target.Stream, target.Key
+		if target := g.model.log[e.Retracts-1].said; target.Stream != store.AggregateStream { // which is not for others
+			e.Stream, e.Key = target.Stream, target.Key
+		}
 	}
 	return e
 }

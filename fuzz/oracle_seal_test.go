@@ -10,15 +10,11 @@ import (
 
 // seal seals and merges, or compacts, in the middle of reads of the newest view and of some of
 // those taken on the way.
-func (o *oracle) seal() error {
+func (o *oracle) seal(seal func(context.Context) error) error {
 	pairs := append([]pair{{o.db.Latest(), o.model.now()}}, o.views[:min(2, len(o.views))]...)
 	var begun []func() error
 	for _, p := range pairs {
 		begun = append(begun, o.begin(p)...)
-	}
-	seal := o.db.Seal
-	if len(o.views)%2 == 1 {
-		seal = o.db.Compact
 	}
 	err := seal(context.Background())
 	for _, finish := range begun {

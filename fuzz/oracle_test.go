@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,7 +27,8 @@ import (
 //	go test ./fuzz -run TestOracle -seeds 20000   that many histories
 //	go test ./fuzz -run TestOracle -seed 7        only this one
 //
-// A history that fails is made smaller as long as it still fails, and printed.
+// A history that fails is made smaller as long as it still fails, and printed as a
+// script that can be kept: see TestOracle_Kept.
 var (
 	seedsFlag = flag.Int("seeds", 500, "histories for TestOracle")
 	seedFlag  = flag.Int64("seed", -1, "the one history for TestOracle, as printed by a failure")
@@ -35,7 +37,7 @@ var (
 func TestOracle(t *testing.T) {
 	dir := memoryDir(t)
 	if *seedFlag >= 0 {
-		tryScript(t, dir, uint64(*seedFlag))
+		tryScript(t, drawScript(uint64(*seedFlag)), againstModel(dir))
 		return
 	}
 	seeds := *seedsFlag
@@ -47,47 +49,11 @@ func TestOracle(t *testing.T) {
 	for range 4 * runtime.GOMAXPROCS(0) { // where there is no such memory, much of it is waiting for the disk
 		workers.Go(func() {
 			for seed := next.Add(1); seed <= int64(seeds) && !t.Failed(); seed = next.Add(1) {
-				tryScript(t, dir, uint64(seed))
+				tryScript(t, drawScript(uint64(seed)), againstModel(dir))
 			}
 		})
 	}
 	workers.Wait()
-}
-
-// tryScript runs the script of a seed below dir, and looks for a smaller one if it fails.
-func tryScript(t *testing.T, dir string, seed uint64) {
-	s := drawScript(seed)
-	err := runScript(dir, s, seed)
-	if err == nil {
-		return
-	}
-	for smaller := true; smaller; {
-		smaller = false
-		for _, c := range smallerScripts(s) {
-			if e := runScript(dir, c, seed); e != nil {
-				s, err, smaller = c, e, true
-				break
-			}
-		}
-	}
-	t.Errorf("seed %d: %v\nin the history\n%s(again: go test ./fuzz -run TestOracle -seed %d)", seed, err, s, seed)
-}
-
-// smallerScripts is s without one step, and without one event of a step.
-func smallerScripts(s script) []script {
-	var all []script
-	for i, st := range s.steps {
-		c := s
-		c.steps = slices.Delete(slices.Clone(s.steps), i, i+1)
-		all = append(all, c)
-		for j := range st.batch.Events {
-			c := s
-			c.steps = slices.Clone(s.steps)
-			c.steps[i].batch.Events = slices.Delete(slices.Clone(st.batch.Events), j, j+1)
-			all = append(all, c)
-		}
-	}
-	return all
 }
 
 // oracle is the engine and the model side by side.
@@ -98,7 +64,9 @@ type oracle struct {
 	clock  atomic.Int64
 	db     *store.DB
 	model  *Model
-	views  []pair // taken on the way
+	views  []pair          // taken on the way
+	tails  []*tail         // begun since the database was opened
+	told   strings.Builder // what must be the same under all options
 }
 
 // pair is one moment in both.
@@ -107,37 +75,44 @@ type pair struct {
 	point Point
 }
 
-func runScript(dir string, s script, seed uint64) (err error) {
+// runScript runs a script below dir, compares all answers with the model's, and is
+// the history: what was told on the way, and what is there in the end.
+func runScript(dir string, s script) (history string, err error) {
 	dir, err = os.MkdirTemp(dir, "oracle")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer os.RemoveAll(dir)
-	o := &oracle{Rand: rand.New(rand.NewPCG(seed, 3)), script: s, dir: dir, model: NewModel(oracleFolds)}
+	o := &oracle{Rand: rand.New(rand.NewPCG(s.questions, 3)), script: s, dir: dir, model: NewModel(oracleFolds)}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
+		o.leave()
 		if o.db != nil {
 			o.db.Close()
 		}
 	}()
 	if err := o.open(); err != nil {
-		return err
+		return "", err
 	}
 	for i, st := range s.steps {
 		if err := o.step(st); err != nil {
-			return fmt.Errorf("step %d: %w", i, err)
+			return "", fmt.Errorf("step %d: %w", i, err)
 		}
 	}
-	return o.finish()
+	err = o.finish()
+	return o.told.String(), err
 }
 
 func (o *oracle) open() (err error) {
 	opt := o.script.options
-	opt.Sync, opt.Folds = store.SyncNever, oracleFolds
+	opt.Folds = oracleFolds
 	opt.Now = func() time.Time { return time.Unix(0, o.clock.Load()) }
 	if o.db, err = store.Open(o.dir, &opt); err != nil {
+		return err
+	}
+	if err := o.recovered(); err != nil {
 		return err
 	}
 	for _, s := range o.script.streams {
@@ -154,6 +129,15 @@ func (o *oracle) open() (err error) {
 	return nil
 }
 
+// recovered compares what Open says it found, after a Close.
+func (o *oracle) recovered() error {
+	r := o.db.Recovery()
+	if r.TornBytes != 0 || r.Behind != 0 || r.StateRebuilt && o.model.Seq() > 0 || len(r.Damage) > 0 {
+		return fmt.Errorf("open after a close: %s", r)
+	}
+	return compare("events and streams found", [2]uint64{r.Events, uint64(r.Streams)}, [2]uint64{o.model.Seq(), uint64(len(o.model.streams))})
+}
+
 func (o *oracle) step(s step) error {
 	switch s.do {
 	case appending:
@@ -161,7 +145,16 @@ func (o *oracle) step(s step) error {
 	case checkpoint:
 		return o.db.Checkpoint(context.Background())
 	case sealing:
-		return o.seal()
+		return o.seal(o.db.Seal)
+	case compacting:
+		return o.seal(o.db.Compact)
+	case defining:
+		return sameError(o.tellError(o.db.Define(context.Background(), s.stream)), o.model.Define(s.stream))
+	case maintains, dropping:
+		return o.maintain(s)
+	case following:
+		o.follow(s.tail)
+		return o.followed()
 	case looking:
 		p, err := o.look(o.moment(s.point[0], s.point[1]))
 		o.views = append(o.views, p)
@@ -174,14 +167,20 @@ func (o *oracle) append(s step) error {
 	o.clock.Store(s.now.UnixNano())
 	got, gotErr := o.db.Append(context.Background(), s.batch)
 	want, wantErr := o.model.Append(s.batch, s.now)
-	if err := sameError(gotErr, wantErr); err != nil || wantErr != nil {
+	o.tell("receipt %s", showReceipt(got))
+	if err := sameError(o.tellError(gotErr), wantErr); err != nil || wantErr != nil {
 		return err
-	}
-	if len(s.batch.Events) == 0 {
-		got.Recorded = want.Recorded // of nothing: not promised
 	}
 	if err := compare("receipt", showReceipt(got), showReceipt(want)); err != nil {
 		return err
+	}
+	if err := o.followed(); err != nil {
+		return err
+	}
+	if o.IntN(5) == 0 {
+		if err := o.aggregates(); err != nil {
+			return err
+		}
 	}
 	// The latest state is kept up event by event, so it is looked at each time.
 	return o.states(pair{o.db.Latest(), o.model.now()})
@@ -193,7 +192,8 @@ func sameError(got, want error) error {
 	if (got == nil) != (want == nil) {
 		return compare("error", fmt.Sprint(got), fmt.Sprint(want))
 	}
-	for _, sentinel := range []error{store.ErrInvalid, store.ErrConflict, store.ErrBoundary, store.ErrIdempotency} {
+	for _, sentinel := range []error{store.ErrInvalid, store.ErrConflict, store.ErrBoundary, store.ErrIdempotency,
+		store.ErrStreamDefined, store.ErrNoFold, store.ErrNoAggregate} {
 		if errors.Is(got, sentinel) != errors.Is(want, sentinel) {
 			return compare("error", fmt.Sprint(got), fmt.Sprint(want))
 		}
@@ -244,6 +244,9 @@ func (o *oracle) look(p Point) (pair, error) {
 		moments = moments[1:] // Latest, or AsOf alone
 	}
 	view, err := o.db.View(moments...)
+	if err == nil && o.IntN(4) == 0 {
+		view, err = o.within(p, moments)
+	}
 	if err != nil {
 		return pair{}, fmt.Errorf("take view (%s, %d): %w", showTime(p.V), p.S, err)
 	}
@@ -251,6 +254,26 @@ func (o *oracle) look(p Point) (pair, error) {
 		return pair{}, fmt.Errorf("view as of %s says %s, %v", showTime(p.V), showTime(t), ok)
 	}
 	return pair{view, p}, compare("position of view", view.Seq(), p.S)
+}
+
+// within is the view of p, had from one of a later moment, which must not give what
+// is later still.
+func (o *oracle) within(p Point, moments []store.Moment) (*store.View, error) {
+	s := p.S + o.Uint64N(o.model.Seq()-p.S+1)
+	wider, err := o.db.View(store.KnownAt(s))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := wider.At(store.KnownAt(s + 1)); !errors.Is(err, store.ErrFuture) {
+		return nil, fmt.Errorf("view known at %d of one known at %d: error %v", s+1, s, err)
+	}
+	if p.S < s {
+		moments = append(moments[:0:0], store.KnownAt(p.S))
+		if !p.V.IsZero() {
+			moments = append(moments, store.AsOf(p.V))
+		}
+	}
+	return wider.At(moments...)
 }
 
 // reopen compares what the views taken so far still say, and some of the rest,
@@ -262,6 +285,10 @@ func (o *oracle) reopen() error {
 	if err := o.db.Close(); err != nil {
 		return err
 	}
+	if err := o.closed(); err != nil {
+		return err
+	}
+	o.model.Reopen()
 	return o.open()
 }
 
@@ -282,7 +309,11 @@ func (o *oracle) finish() error {
 	if err := o.everything(); err != nil {
 		return err
 	}
-	if err := o.seal(); err != nil {
+	seal := o.db.Seal
+	if o.IntN(2) == 0 {
+		seal = o.db.Compact
+	}
+	if err := o.seal(seal); err != nil {
 		return err
 	}
 	if err := o.everything(); err != nil {
@@ -297,14 +328,14 @@ func (o *oracle) finish() error {
 	if err := o.everything(); err != nil {
 		return fmt.Errorf("after reopening: %w", err)
 	}
-	return nil
+	return o.tellAll()
 }
 
 func (o *oracle) everything() error {
 	if err := o.grid(); err != nil {
 		return err
 	}
-	for range 6 {
+	for range 4 {
 		p, err := o.look(o.moment(o.Uint64(), o.Uint64()))
 		if err != nil {
 			return err
@@ -312,6 +343,12 @@ func (o *oracle) everything() error {
 		if err := o.reads(p); err != nil {
 			return err
 		}
+	}
+	if err := o.counts(); err != nil {
+		return err
+	}
+	if err := o.aggregates(); err != nil {
+		return err
 	}
 	return o.knownBy()
 }

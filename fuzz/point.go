@@ -171,8 +171,7 @@ func (p Point) deleted(stream, key string) bool {
 func (p Point) Scan(stream string, r store.Range) []store.State {
 	var states []store.State
 	for _, key := range p.keys(stream) {
-		in := strings.HasPrefix(key, r.Prefix) && key >= r.From && (r.To == "" || key < r.To)
-		if state := p.Get(stream, key); in && state != nil {
+		if state := p.Get(stream, key); inRange(key, r) && state != nil {
 			states = append(states, *state)
 		}
 	}
@@ -180,6 +179,10 @@ func (p Point) Scan(stream string, r store.Range) []store.State {
 		slices.Reverse(states)
 	}
 	return states
+}
+
+func inRange(key string, r store.Range) bool {
+	return strings.HasPrefix(key, r.Prefix) && key >= r.From && (r.To == "" || key < r.To)
 }
 
 // History is what each event of a key did, in the stream's order.

@@ -146,7 +146,7 @@ func (db *DB) prepare(ctx context.Context, b *batch) (r Receipt, wait *group, er
 	}
 	b.define = db.undefined(b)
 	if len(b.events)+len(b.define) == 0 {
-		return Receipt{Recorded: instant(db.recorded)}, db.pending(), nil
+		return Receipt{Recorded: db.lastTime()}, db.pending(), nil
 	}
 	if err := db.reserve(b); err != nil {
 		return r, nil, err
@@ -396,4 +396,12 @@ func (db *DB) frameStreams(list []*stream) []byte {
 	}
 	f := segment.Frame{Marker: segment.StreamFrame, Rows: len(list), First: db.last + 1, Recorded: db.recorded, Durable: db.synced}
 	return segment.EndFrame(buf, 0, salt, &f)
+}
+
+// lastTime is the commit time of the newest event, the zero Time if there is none.
+func (db *DB) lastTime() time.Time {
+	if db.last == 0 {
+		return time.Time{}
+	}
+	return instant(db.recorded)
 }

@@ -63,7 +63,7 @@ func (l *eventList) add(e *Event) error {
 	if e.Kind == Retraction {
 		l.retractions = append(l.retractions, [2]uint64{e.Seq, e.Retracts})
 	}
-	if !l.q.Range.has(e.Key) || l.q.Keys != nil && !slices.Contains(l.q.Keys, e.Key) {
+	if e.Seq < l.q.From || !l.q.Range.has(e.Key) || l.q.Keys != nil && !slices.Contains(l.q.Keys, e.Key) {
 		return nil
 	}
 	row, err := segment.RowOf(e)

@@ -125,6 +125,9 @@ func (db *DB) Tail(ctx context.Context, q TailQuery) iter.Seq2[Event, error] {
 				if err != nil {
 					break
 				}
+				if e.Recorded.Before(q.Since) { // which was to come when the tail began
+					continue
+				}
 				if !yield(e, nil) {
 					return
 				}

@@ -57,7 +57,7 @@ func intervalOf(from, to time.Time) (aggregate.Span, error) {
 	q := EventQuery{Since: from, Until: to}
 	since, last, err := q.span()
 	over := aggregate.Span{Start: since, End: last}
-	if last != latest && last != never {
+	if last != latest && (last != never || since == never) { // else there is no time before to
 		over.End++
 	}
 	return over, err

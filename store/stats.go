@@ -15,7 +15,7 @@ import (
 // under "since Open" of this opening.
 type Stats struct {
 	Position uint64    // the newest
-	Recorded time.Time // its commit time
+	Recorded time.Time // its commit time; zero if there is none
 	Streams  int
 	Keys     uint64 // in sealed files, counted once a file, and in the live index
 
@@ -128,7 +128,7 @@ func (db *DB) counted() Stats {
 	defer db.mu.Unlock()
 	c := &db.stats
 	s := Stats{
-		Position: db.visible.Load(), Recorded: instant(db.recorded),
+		Position: db.visible.Load(), Recorded: db.lastTime(),
 		Groups: c.groups, Syncs: c.syncs,
 		Checkpoints: c.checkpoints, CheckpointKeys: c.keys, CheckpointTime: c.checkpointTime,
 		Seals: c.sealed, SealTime: c.sealTime, SealWritten: c.sealedBytes,
