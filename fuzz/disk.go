@@ -36,6 +36,11 @@ type Disk struct {
 	// read, and no later sync writes it, as Linux has it.
 	Fault func(op Op, name string) error
 
+	// Stale, if not nil, is asked at each read of a sector that reads otherwise
+	// since it was last written, whether it reads as it did before that. It is set
+	// before anything is written.
+	Stale func(name string) bool
+
 	dir      string
 	mu       sync.Mutex
 	names    map[string]*node // as a program finds them
@@ -72,6 +77,7 @@ type node struct {
 	name     string  // that it had last
 	mapped   bool    // bbolt's: written through, so content is as of the last transaction
 	content  content // as a program reads it
+	stale    content // its sectors before each was last written, if Disk.Stale is set
 	durable  content // as a crash leaves it at least
 	unsynced []writing
 }
@@ -353,11 +359,19 @@ func (f *file) ReadAt(b []byte, offset int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := int(min(int64(len(b)), c.size-offset))
-	clear(b[copy(b[:n], c.bytes[min(offset, int64(len(c.bytes))):]):n])
+	c.read(b[:n], offset)
+	if f.disk.Stale != nil {
+		f.readStale(b[:n], offset)
+	}
 	if n < len(b) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// read fills b from offset on.
+func (c content) read(b []byte, offset int64) {
+	clear(b[copy(b, c.bytes[min(offset, int64(len(c.bytes))):]):])
 }
 
 func (f *file) WriteAt(b []byte, offset int64) (int, error) {
@@ -382,6 +396,9 @@ func keep(b []byte) []byte {
 }
 
 func (f *file) write(op Op, w writing) {
+	if f.disk.Stale != nil && !w.cut {
+		f.node.overwrite(w)
+	}
 	f.node.content = w.apply(f.node.content)
 	f.node.unsynced = append(f.node.unsynced, w)
 	f.disk.changed(op, f.node.name)
@@ -472,7 +489,7 @@ func (d *Disk) After(loss Loss, rnd *rand.Rand, dir string) *Disk {
 // after is the file as it is found after a crash.
 func (n *node) after(loss Loss, rnd *rand.Rand) *node {
 	if loss == Killed {
-		return &node{n.name, n.mapped, n.content.clone(), n.durable.clone(), slices.Clone(n.unsynced)}
+		return &node{name: n.name, mapped: n.mapped, content: n.content.clone(), durable: n.durable.clone(), unsynced: slices.Clone(n.unsynced)}
 	}
 	c := n.durable.clone()
 	front := rnd.IntN(len(n.unsynced) + 1)
