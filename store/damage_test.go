@@ -152,7 +152,7 @@ func TestPages_Damage(t *testing.T) {
 		"root outside":           {func(file, meta, free []byte, size int) { word.PutUint64(meta[16:], 1<<20); resum(meta) }, "page 1048576"},
 		"root a meta page":       {func(file, meta, free []byte, size int) { word.PutUint64(meta[16:], 1); resum(meta) }, "page 1"},
 		"freelist of other kind": {func(file, meta, free []byte, size int) { word.PutUint16(free[8:], 2) }, "freelist: page"},
-		"freelist too long":      {func(file, meta, free []byte, size int) { word.PutUint16(free[10:], 0xfffe) }, "freelist: 65534 pages do not fit"},
+		"freelist too long":      {func(file, meta, free []byte, size int) { word.PutUint16(free[10:], uint16((size-pageHead)/8+1)) }, "pages do not fit"},
 		"freelist longer yet": {func(file, meta, free []byte, size int) {
 			word.PutUint16(free[10:], 0xffff)
 			word.PutUint64(free[pageHead:], 1<<40)

@@ -3,7 +3,7 @@
 //
 //	go run ./fuzz/cover
 //
-// It runs the tests, with the flags of go test that follow its own, or reads a profile
+// It runs the tests, with the flags of go test that follow behind --, or reads a profile
 // that they left. A statement counts if any test binary ran it.
 package main
 
