@@ -28,6 +28,7 @@ func TestRun_JoinedOnDisk(t *testing.T) {
 		{"SELECT x.key, y.seq, y.c FROM STATE OF s x ASOF LEFT JOIN s y ON x.a = y.a AND x.type = y.type", false},
 		{"SELECT x.seq, y.key, z.key, z.b FROM s x LEFT JOIN STATE OF s y ON x.a = y.a LEFT JOIN STATE OF s z ON y.a + 7 = z.a", false},
 		{"SELECT x.seq, y.key, z.key FROM s x JOIN STATE OF s y ON x.key = y.key LEFT JOIN STATE OF s z ON y.a = z.a", false},
+		{"SELECT x.seq, y.key, y.n FROM s x LEFT JOIN (SELECT key, a AS n FROM s WHERE type = 't1') y ON x.key = y.key", false},
 		{"SELECT x.seq, y.seq, y.c FROM s x JOIN STATE OF s y ON x.key = y.key", true},
 		{"SELECT x.seq, y.seq, y.c FROM s x ASOF LEFT JOIN s y ON x.key = y.key AND x.type = y.type", true},
 	} {
