@@ -126,6 +126,9 @@ func TestRun_JoinedLong(t *testing.T) {
 	want := []int64{keys * events, sum, sum, keys * events}
 	for _, limit := range []int64{64 << 10, 2 << 20, 1 << 30} {
 		o := &Options{Workers: 2, MemoryBytes: limit}
+		if limit == 1<<30 {
+			o.Workers = 1 // so that rows come in order, and few are looked up before a history is kept
+		}
 		result, err := o.Run(context.Background(), View(e.db.Latest()), q)
 		if err != nil {
 			t.Fatal(err)
@@ -139,8 +142,8 @@ func TestRun_JoinedLong(t *testing.T) {
 				t.Errorf("%d bytes: column %d is %d, want %d", limit, i, got, n)
 			}
 		}
-		const all = keys * events * 100 // bytes at the least, of histories
-		if peak := result.Stats().PeakMemory; peak > limit || limit == 1<<30 && peak < all {
+		const one = events * 100 // bytes at the least, of a history
+		if peak := result.Stats().PeakMemory; peak > limit || limit == 1<<30 && peak < one {
 			t.Errorf("%d bytes: %d were held at most", limit, peak)
 		}
 	}
