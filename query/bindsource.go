@@ -93,7 +93,7 @@ func (b *binder) checkStream(s Source, at Expr) error {
 // checkStates is an error if s is of states and the source has events alone.
 func (b *binder) checkStates(s *source, at Expr) error {
 	r, ok := b.catalog.(Reader)
-	if _, states := r.(StateReader); !ok || states || s.kind <= allEventsSource {
+	if _, states := r.(StateReader); !ok || states || s.kind <= allEventsSource || s.plan != nil {
 		return nil
 	}
 	return b.fail(at, "states are made of all events of a key, and here are some alone: expected the events of %s, or a whole database", quoteName(s.stream))
@@ -183,7 +183,7 @@ func (b *binder) bindJoins(q Query) error {
 			if err := b.checkStates(right, at); err != nil {
 				return err
 			}
-		case right.kind != stateSource:
+		case right.kind != stateSource && right.plan == nil:
 			return b.fail(at, "a JOIN is with states: expected STATE OF %s, or ASOF JOIN", quoteName(right.stream))
 		}
 		on, err := b.bindOn(j.On, i+1)

@@ -10,14 +10,15 @@ import (
 // A SELECT as a source: FROM (SELECT ...). It is bound as a query of its own, over the
 // same text, parameters and catalog; its executor hands batches to the one around it,
 // whose columns are its outputs. Batches come one at a time, so what is around it is the
-// work of one.
+// work of one. The rows of JOIN (SELECT ...) go into a table, as states do that are not
+// joined by key.
 
 // bindDerived makes a source of an inner query.
 func (b *binder) bindDerived(s *source, from Source) error {
 	q, at := *from.query, Expr{at: from.at}
 	switch {
-	case len(b.sources) > 0:
-		return b.fail(at, "a SELECT stands as the first source; a JOIN is with states")
+	case len(b.sources) > 0 && from.alias == "":
+		return b.fail(at, "a SELECT that is joined needs a name for its columns: expected one behind it, as in (SELECT ...) AS b")
 	case from.moment.kind != noMoment:
 		return b.fail(from.moment.a, "a moment stands with the stream of the inner SELECT")
 	case from.known.kind != notKnown:
@@ -90,12 +91,12 @@ func (b *binder) bindPlaces(q Query) error {
 	return nil
 }
 
-// newInner is the executor of the first source, if that is a query.
-func (o *Options) newInner(r Reader, x *executor) *executor {
-	if x.sources[0].plan == nil {
+// newInner is the executor of a source, if that is a query.
+func (o *Options) newInner(r Reader, x *executor, s *source) *executor {
+	if s.plan == nil {
 		return nil
 	}
-	inner := o.newExecutor(r, x.sources[0].plan)
+	inner := o.newExecutor(r, s.plan)
 	inner.explain = x.explain
 	inner.outer = x
 	return inner
@@ -118,18 +119,38 @@ func (x *executor) readDerived(ctx context.Context, to *readWork) error {
 		b.begin(rows.Rows, nil, load)
 		return to.visit(0, b)
 	})
-	in.finishStats(time.Since(began))
+	in.ended(began)
 	x.stats.Seq, x.stats.Scan, x.stats.Read = in.stats.Seq, in.stats.Scan, in.stats.Read
-	x.spilled.Add(in.spilled.Load())
-	x.note(-in.held.Swap(0))
 	return err
 }
 
-// explainDerived shows the plan of the inner query, a step further in.
-func (x *executor) explainDerived(line lines) {
+// ended is the end of an inner query that began then.
+func (x *executor) ended(began time.Time) {
+	x.finishStats(time.Since(began))
+	x.outer.spilled.Add(x.spilled.Load())
+	x.outer.note(-x.held.Swap(0))
+}
+
+// readRows hands the rows of a joined query to add.
+func (s *joinSide) readRows(w *joinWorker, add func(p partner, ok bool, err error) error) error {
+	in, began := s.inner, time.Now()
+	defer in.ended(began)
+	return in.run(s.x.ctx, func(b *Batch) error {
+		for i := range b.Rows {
+			of := func(c *column) Value { return b.Columns[slices.Index(in.names, c.own)].Value(i) }
+			if err := add(s.partner(w, of)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// explainDerived shows the plan of an inner query, a step further in.
+func (x *executor) explainDerived(line lines, in *executor) {
 	line("read rows of a query:")
 	var b strings.Builder
-	x.inner.explainSteps(&b)
+	in.explainSteps(&b)
 	for text := range strings.Lines(b.String()) {
 		line("  %s", strings.TrimSuffix(text, "\n"))
 	}

@@ -43,7 +43,7 @@ type lines func(format string, args ...any)
 func (x *executor) explainSource(line lines) {
 	s := x.sources[0]
 	if x.inner != nil {
-		x.explainDerived(line)
+		x.explainDerived(line, x.inner)
 		return
 	}
 	x.explainFit(line)
@@ -152,10 +152,17 @@ func (x *executor) explainJoin(line lines, i int) {
 	if asOf {
 		how += ", as of the time of the row"
 	}
+	what := "states of " + quoteName(s.stream)
+	if s.plan != nil {
+		what, how = "rows of "+quoteName(s.name), "all rows, read once into a table"
+	}
 	if i == len(x.joins)-1 { // what all of them took
 		how += x.took("join")
 	}
-	line("%s states of %s on %s: %s", [...]string{"join", "left join", "as-of join", "as-of left join"}[j.kind], quoteName(s.stream), strings.Join(on, " and "), how)
+	line("%s %s on %s: %s", [...]string{"join", "left join", "as-of join", "as-of left join"}[j.kind], what, strings.Join(on, " and "), how)
+	if s.plan != nil {
+		x.explainDerived(func(format string, args ...any) { line("  "+format, args...) }, x.joined[i])
+	}
 }
 
 func (x *executor) explainGroups(line lines) {

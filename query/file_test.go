@@ -56,9 +56,16 @@ func TestReader_OfEvents(t *testing.T) {
 		e.append(d, 60)
 		e.seal()
 		file := copied(t, e)
-		for range 200 {
+		inner := EventsOf("s")
+		nested := []Query{
+			FromSource(RowsOf(FromSource(inner).Select(Col("a").As("x")))),
+			FromSource(inner).Join(Join{InnerJoin, RowsOf(FromSource(inner).Select(Col("key"), Col("a"))).As("d"), Col("s", "key").Eq(Col("d", "key"))}).Select(Col("s", "seq"), Col("d", "a")),
+		}
+		for i := range 200 {
 			q := r.query()
-			if q.from.kind > allEventsSource || len(q.joins) > 0 || strings.Contains(q.String()+" ", "KNOWN AT 0 ") {
+			if i < len(nested) {
+				q, r.near = nested[i], 0
+			} else if q.from.kind > allEventsSource || len(q.joins) > 0 || strings.Contains(q.String()+" ", "KNOWN AT 0 ") {
 				continue
 			}
 			for name, from := range map[string]Reader{"file": File(file), "slice": naiveReader{d, 60}} {

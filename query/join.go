@@ -32,6 +32,7 @@ type joinSide struct {
 	x      *executor
 	source *source
 	number int
+	inner  *executor // of a source that is a query; nil: it is one of states
 	reader StateReader
 	byKey  int // the equality whose right side is the key, -1 for none
 	slots  []int
@@ -73,9 +74,13 @@ func (x *executor) newJoiner(reader Reader, to visit) (*joiner, error) {
 			}
 		}
 		for k, n := range s.right {
-			if n.op == columnOp && x.columns[n.slot].own == "key" {
+			if n.op == columnOp && x.columns[n.slot].own == "key" && s.source.plan == nil {
 				s.byKey = k
 			}
+		}
+		j.sides = append(j.sides, s)
+		if s.inner = x.joined[i]; s.inner != nil {
+			continue
 		}
 		of := reader
 		if !s.asOf() {
@@ -88,7 +93,6 @@ func (x *executor) newJoiner(reader Reader, to visit) (*joiner, error) {
 		if s.reader, err = statesOf(of, s.source); err != nil {
 			return nil, err
 		}
-		j.sides = append(j.sides, s)
 	}
 	j.workers = make([]joinWorker, x.workers)
 	for i := range j.workers {

@@ -28,6 +28,7 @@ func TestRun_JoinedOnDisk(t *testing.T) {
 		{"SELECT x.key, y.seq, y.c FROM STATE OF s x ASOF LEFT JOIN s y ON x.a = y.a AND x.type = y.type", false},
 		{"SELECT x.seq, y.key, z.key, z.b FROM s x LEFT JOIN STATE OF s y ON x.a = y.a LEFT JOIN STATE OF s z ON y.a + 7 = z.a", false},
 		{"SELECT x.seq, y.key, z.key FROM s x JOIN STATE OF s y ON x.key = y.key LEFT JOIN STATE OF s z ON y.a = z.a", false},
+		{"SELECT x.seq, y.key, y.n FROM s x LEFT JOIN (SELECT key, a AS n FROM s WHERE type = 't1') y ON x.key = y.key", false},
 		{"SELECT x.seq, y.seq, y.c FROM s x JOIN STATE OF s y ON x.key = y.key", true},
 		{"SELECT x.seq, y.seq, y.c FROM s x ASOF LEFT JOIN s y ON x.key = y.key AND x.type = y.type", true},
 	} {
@@ -125,6 +126,9 @@ func TestRun_JoinedLong(t *testing.T) {
 	want := []int64{keys * events, sum, sum, keys * events}
 	for _, limit := range []int64{64 << 10, 2 << 20, 1 << 30} {
 		o := &Options{Workers: 2, MemoryBytes: limit}
+		if limit == 1<<30 {
+			o.Workers = 1 // so that rows come in order, and few are looked up before a history is kept
+		}
 		result, err := o.Run(context.Background(), View(e.db.Latest()), q)
 		if err != nil {
 			t.Fatal(err)
@@ -138,8 +142,8 @@ func TestRun_JoinedLong(t *testing.T) {
 				t.Errorf("%d bytes: column %d is %d, want %d", limit, i, got, n)
 			}
 		}
-		const all = keys * events * 100 // bytes at the least, of histories
-		if peak := result.Stats().PeakMemory; peak > limit || limit == 1<<30 && peak < all {
+		const one = events * 100 // bytes at the least, of a history
+		if peak := result.Stats().PeakMemory; peak > limit || limit == 1<<30 && peak < one {
 			t.Errorf("%d bytes: %d were held at most", limit, peak)
 		}
 	}

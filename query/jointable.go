@@ -155,7 +155,8 @@ func (f *joinFile) each(part *diskPart, one func(d *segment.Decoder) error) erro
 // errJoined: what is on disk of a join is not what was written.
 var errJoined = fmt.Errorf("query: joined states on disk are malformed")
 
-// readAll reads the states of all keys into the table, or to disk.
+// readAll reads the states of all keys, or the rows of a query, into the table, or to
+// disk.
 func (s *joinSide) readAll() error {
 	var mu sync.Mutex
 	add := func(p partner, ok bool, err error) error {
@@ -178,6 +179,9 @@ func (s *joinSide) readAll() error {
 	workers := make([]joinWorker, s.x.workers)
 	for i := range workers {
 		workers[i].other = make([]Value, len(s.x.columns))
+	}
+	if s.inner != nil {
+		return s.readRows(&workers[0], add)
 	}
 	q := store.KeyScan{Stream: s.source.stream, Workers: s.x.workers}
 	if s.asOf() {

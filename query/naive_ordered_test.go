@@ -131,12 +131,12 @@ func (w *naiveWalk) carried() *naiveSpan {
 
 // stand has a state last.
 func (s *naiveSpan) stand(v Value, t int64) {
+	if v.Kind() == segment.Float64Value && v.Float64() == 0 { // -0 is the same
+		v = segment.Float64Of(0)
+	}
 	i := slices.IndexFunc(s.states, func(o Value) bool { return o.Kind() == v.Kind() && aggregate.Compare(o, v) == 0 })
 	if i < 0 {
 		i = len(s.states)
-		if v.Kind() == segment.Float64Value && v.Float64() == 0 {
-			v = segment.Float64Of(0)
-		}
 		s.states, s.times = append(s.states, v), append(s.times, 0)
 	}
 	s.times[i] += t

@@ -255,19 +255,9 @@ rows:
 // joined is the rows of all sources, put together.
 func (d *naiveData) joined(p *plan) ([]naiveRow, error) {
 	var rows []naiveRow
-	first := d.read(p, p.sources[0])
-	if inner := p.sources[0].plan; inner != nil {
-		a, err := d.planned(inner)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range a.rows {
-			r := &naiveRecord{own: map[string]Value{}}
-			for i, name := range a.names {
-				r.own[name] = row[i]
-			}
-			first = append(first, r)
-		}
+	first, err := d.records(p, p.sources[0])
+	if err != nil {
+		return nil, err
 	}
 	for _, r := range first {
 		rows = append(rows, naiveRow{r})
@@ -280,7 +270,11 @@ func (d *naiveData) joined(p *plan) ([]naiveRow, error) {
 				s.hi = left[0].own["time"].Nanos()
 			}
 			found := false
-			for _, right := range d.read(p, &s) {
+			others, err := d.records(p, &s)
+			if err != nil {
+				return nil, err
+			}
+			for _, right := range others {
 				both := append(slices.Clone(left), right)
 				ok, err := j.holds(naiveFlat(p, both).values)
 				if err != nil {
@@ -297,6 +291,25 @@ func (d *naiveData) joined(p *plan) ([]naiveRow, error) {
 		rows = next
 	}
 	return rows, nil
+}
+
+// records is the rows of a source, an inner query or one of what is stored.
+func (d *naiveData) records(p *plan, s *source) (all []*naiveRecord, err error) {
+	if s.plan == nil {
+		return d.read(p, s), nil
+	}
+	a, err := d.planned(s.plan)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range a.rows {
+		r := &naiveRecord{own: map[string]Value{}}
+		for i, name := range a.names {
+			r.own[name] = row[i]
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 func (j *join) holds(row []Value) (bool, error) {

@@ -253,7 +253,7 @@ func (r *ranker) number(which int) (err error) {
 // wantedPlaces is the last place that the query around x wants of its ranks, -1 for all.
 // What is computed of the others could not be an error.
 func (x *executor) wantedPlaces() int64 {
-	if x.outer == nil || len(x.ranks) != 1 || x.limit >= 0 || x.offset > 0 ||
+	if x.outer == nil || x.outer.inner != x || len(x.ranks) != 1 || x.limit >= 0 || x.offset > 0 ||
 		slices.ContainsFunc(x.outputs, func(n *node) bool { return !n.always() }) {
 		return -1
 	}

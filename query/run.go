@@ -49,8 +49,9 @@ type executor struct {
 	workers int
 	windows aggregate.Window // nil: none
 
-	inner *executor // of a first source that is a query; nil: it is none
-	outer *executor // that this one is the inner one of
+	inner  *executor   // of a first source that is a query; nil: it is none
+	joined []*executor // likewise of each joined source
+	outer  *executor   // that this one is an inner one of
 
 	pushed   index.Predicate // on the first source
 	rest     []*node         // conditions that are left, of rows of the first source
@@ -97,7 +98,10 @@ func (o *Options) newExecutor(r Reader, p *plan) *executor {
 	}
 	x.columns = slices.Clone(x.columns)
 	x.place()
-	x.inner = o.newInner(r, x)
+	x.inner = o.newInner(r, x, x.sources[0])
+	for _, s := range x.sources[1:] {
+		x.joined = append(x.joined, o.newInner(r, x, s))
+	}
 	if !o.Events {
 		x.findFit()
 	}

@@ -247,8 +247,13 @@ func (r *asker) query() Query {
 		if r.IntN(3) == 0 {
 			on = Col(s.stream, "a").Eq(Col(name, pick(r.Rand, "a", "b")))
 		}
+		if kind < AsOfJoin && r.IntN(3) == 0 {
+			other = RowsOf(r.rows()).As("j")
+			columns = append(columns, Col("j", "key"), Col("j", "a"), Col("j", "b"))
+		} else {
+			columns = append(columns, columnsOf(StateOf("m"), "j")...)
+		}
 		q = q.Join(Join{kind, other, on})
-		columns = append(columns, columnsOf(StateOf("m"), "j")...)
 	}
 	for range r.IntN(3) {
 		q = q.Where(r.cond(columns, 2))
@@ -307,6 +312,19 @@ func (r *asker) query() Query {
 		}
 	}
 	return q
+}
+
+// rows is a query whose rows have a key, an a and a b to be joined with.
+func (r *asker) rows() Query {
+	s := r.source()
+	for s.kind == changesSource {
+		s = r.source()
+	}
+	q := FromSource(s).Where(r.cond(columnsOf(s, ""), 1))
+	if r.IntN(2) == 0 {
+		return q.Select(Col("key"), Col("a"), Col("b"))
+	}
+	return q.GroupBy(Col("key")).Select(Col("key"), Count().As("a"), Call("max", Col("b")).As("b"))
 }
 
 // firstPlaces is a query of the first rows of each part. Of row_number it is not said
