@@ -125,7 +125,9 @@ func (o *oracle) eventScan(p pair, stream string) error {
 			wants = append(wants, eventRow(e))
 		}
 	}
-	what := fmt.Sprintf("scan of events %+v at %s", q, p)
+	shown := q
+	shown.Columns = nil // always the same
+	what := fmt.Sprintf("scan of events %+v at %s", shown, p)
 	var got, over gathered
 	_, err := p.view.ScanEvents(context.Background(), q, got.rows)
 	if err := got.compare(what, err, wants); err != nil {

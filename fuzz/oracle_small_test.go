@@ -3,6 +3,7 @@ package fuzz
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/annalsdb/annals/store"
 )
@@ -16,16 +17,20 @@ func againstModel(dir string) func(script) error {
 }
 
 // tryScript has check look at a script, and, if that fails, at ever smaller ones that
-// fail too.
+// fail too, for a minute: some fail by waiting.
 func tryScript(t *testing.T, s script, check func(script) error) {
 	t.Helper()
 	err := check(s)
 	if err == nil {
 		return
 	}
+	end := time.Now().Add(time.Minute)
 	for smaller := true; smaller; {
 		smaller = false
 		for _, c := range smallerScripts(s) {
+			if time.Now().After(end) {
+				break
+			}
 			if e := check(c); e != nil {
 				s, err, smaller = c, e, true
 				break

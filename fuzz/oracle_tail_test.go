@@ -108,11 +108,11 @@ func (o *oracle) leave() {
 // take is the next thing that the tail gives. If nothing comes for long enough it is
 // taken for lost; it is waited for several times, since all may have stood still.
 func (t *tail) take() given {
-	for range 4 {
+	for range 6 {
 		select {
 		case g := <-t.given:
 			return g
-		case <-time.After(15 * time.Second):
+		case <-time.After(2 * time.Second):
 		}
 	}
 	return given{err: errors.New("it waits, and there is something to give")}
