@@ -117,8 +117,9 @@ func (s *session) answer(command string) string {
 	case "explain":
 		answer, err = s.explained("EXPLAIN "+text, params)
 	case "ask":
-		defer built(s.t, s.db.db) // what is known of windows does not depend on who is first
-		return asked(s.t, s.engine().db, text, params...)
+		db := s.engine().db
+		defer built(s.t, db) // what is known of windows does not depend on who is first
+		return asked(s.t, db, text, params...)
 	case "analyze":
 		answer, err = s.explained("EXPLAIN ANALYZE "+text, params)
 	default:
