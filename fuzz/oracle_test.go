@@ -181,6 +181,9 @@ func (o *oracle) append(s step) error {
 		if err := o.aggregates(); err != nil {
 			return err
 		}
+		if err := o.names(pair{o.db.Latest(), o.model.now()}); err != nil {
+			return err
+		}
 	}
 	// The latest state is kept up event by event, so it is looked at each time.
 	return o.states(pair{o.db.Latest(), o.model.now()})
@@ -273,7 +276,11 @@ func (o *oracle) within(p Point, moments []store.Moment) (*store.View, error) {
 			moments = append(moments, store.AsOf(p.V))
 		}
 	}
-	return wider.At(moments...)
+	view, err := wider.At(moments...)
+	if err != nil || p.V.IsZero() {
+		return view, err
+	}
+	return view.At(store.AsOf(time.Unix(0, math.MaxInt64))) // which it does not see
 }
 
 // reopen compares what the views taken so far still say, and some of the rest,
