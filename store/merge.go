@@ -110,8 +110,12 @@ func parseMerged(content string) (*merged, error) {
 	m.deleted, m.changed = readStamp(), readStamp()
 	n := d.Uvarint()
 	m.fields = make([]stampedField, 0, min(n, uint64(len(d.Rest())/leastStamped)))
-	for i := uint64(0); i < n && !d.Bad(); i++ {
-		m.fields = append(m.fields, stampedField{d.Field(), readStamp()})
+	for range n {
+		f := stampedField{d.Field(), readStamp()}
+		if d.Bad() {
+			break // and no field more than there was memory made for
+		}
+		m.fields = append(m.fields, f)
 	}
 	if d.Bad() || d.Rest() != "" {
 		return nil, errRecord

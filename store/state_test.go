@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/annalsdb/annals/fuzz/alloc"
@@ -62,6 +63,7 @@ func FuzzParseMerged(f *testing.F) {
 	m.set(Null("gone"), stamp{3, 4})
 	f.Add(m.encode())
 	f.Add("\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01") // 2⁶⁴ − 1 fields
+	f.Add("\x00\x00\x00\x00\xfa\x06" + strings.Repeat("\x00", 4*110)) // some of 890
 	f.Fuzz(func(t *testing.T, content string) {
 		var m *merged
 		var err error

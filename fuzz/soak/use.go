@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"time"
@@ -24,13 +25,26 @@ func use(goroutines int) usage {
 	for tries := 0; runtime.NumGoroutine() > goroutines && tries < 1000; tries++ {
 		time.Sleep(10 * time.Millisecond)
 	}
-	u := usage{goroutines: runtime.NumGoroutine(), files: openFiles()}
-	runtime.GC()
-	runtime.GC() // what pools had is gone after the second
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	u.heap = m.HeapAlloc
-	return u
+	return usage{goroutines: runtime.NumGoroutine(), files: openFiles(), heap: heap()}
+}
+
+// heap is the bytes in use once three collections in a row find nothing more. What pools
+// have goes with the second; what is to be closed when it is collected, and all that
+// hangs on it, when a goroutine of Go's has got to it.
+func heap() uint64 {
+	const little = 64 << 10
+	least := uint64(math.MaxUint64)
+	for idle := 0; idle < 3; idle++ {
+		time.Sleep(10 * time.Millisecond)
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		if m.HeapAlloc < least-little {
+			idle = -1
+		}
+		least = min(least, m.HeapAlloc)
+	}
+	return least
 }
 
 func openFiles() int {
