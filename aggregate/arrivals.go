@@ -94,6 +94,20 @@ func (a *Arrivals) Cells() []int {
 	return list
 }
 
+// Fold leaves, of what came of one source, as much as moves a watermark as all of it
+// does, in whatever order: the newest, at the greatest time of all.
+func (a *Arrivals) Fold() {
+	if len(a.list) == 0 {
+		return
+	}
+	one := a.list[0]
+	for _, e := range a.list[1:] {
+		one.seq, one.recorded, one.time = max(one.seq, e.seq), max(one.recorded, e.recorded), max(one.time, e.time)
+	}
+	one.first, one.last = 0, 0
+	a.list, a.placed = append(a.list[:0], one), a.placed[:0]
+}
+
 // Settle moves w on by what came, in the order of its positions, counts in the cells
 // what was late for them, and forgets it.
 func (a *Arrivals) Settle(c *Cells, w *Watermark) {
@@ -172,6 +186,9 @@ func (a *Arrivals) name(source uint32) string {
 func (m Marks) Watermark() Watermark {
 	return Watermark{Bound: m.Bound, Skew: m.Skew, Idle: m.Idle, MaxDelay: m.MaxDelay}
 }
+
+// OneSource reports whether all events are of one source.
+func (m Marks) OneSource() bool { return m.Source.isZero() }
 
 // AppendBinary appends where the watermark stands.
 func (w *Watermark) AppendBinary(dst []byte) []byte {

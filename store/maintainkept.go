@@ -94,9 +94,14 @@ func (k *kept) recall() error {
 // recallMost is how many positions recall looks at together: some 50 bytes for each.
 const recallMost = 1 << 20
 
-// markAt is the watermark of the events up to a position, so many positions at a time.
+// markAt is the watermark of the events up to a position, so many positions at a time: the
+// order of sources counts, and of one it is that of the greatest times.
 func (k *kept) markAt(to, most uint64) (aggregate.Watermark, error) {
 	mark := k.def.Watermark.Watermark()
+	one := k.def.Watermark.OneSource()
+	if one {
+		most = to
+	}
 	var a aggregate.Arrivals
 	none := k.plan.Cells()
 	none.From = math.MaxInt64
@@ -106,7 +111,11 @@ func (k *kept) markAt(to, most uint64) (aggregate.Watermark, error) {
 		}
 		q := EventScan{Stream: k.def.Stream, Where: k.plan.Where(), Columns: k.plan.Columns(), From: from, Retracted: true, Workers: 1}
 		_, err := k.view(min(to, from+most-1)).ScanEvents(context.Background(), q, func(_ int, b *EventBatch) error {
-			return none.Take(&b.Batch, &a)
+			err := none.Take(&b.Batch, &a)
+			if one {
+				a.Fold()
+			}
+			return err
 		})
 		if err != nil {
 			return mark, fmt.Errorf("aggregate %q: watermark of the events from position %d: %w", k.def.Name, from, err)
