@@ -118,33 +118,33 @@ func TestRun_Spilled(t *testing.T) {
 // loop is left, and with an error that names the cause where there can be no file; it
 // leaves none.
 func TestRun_SpilledEnds(t *testing.T) {
-	e := many(t, 30_000)
 	q := From("s").GroupBy(Col("a")).Select(Col("a"), Count())
-	o := &Options{MemoryBytes: 256 << 10, TempDir: t.TempDir(), Workers: 2}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	result, err := o.Run(ctx, View(e.db.Latest()), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err = range result.Batches() {
-		cancel()
-	}
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("canceled: %v", err)
-	}
-	result, err = o.Run(context.Background(), View(e.db.Latest()), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err := range result.Batches() {
+	endsEarly(t, many(t, 30_000), &Options{MemoryBytes: 256 << 10, TempDir: t.TempDir(), Workers: 2}, q)
+}
+
+// endsEarly has a query that goes to disk end with its context, when the loop is left,
+// with enough rows, and where there can be no file. It leaves none.
+func endsEarly(t *testing.T, e *engine, o *Options, q Query) {
+	t.Helper()
+	for _, leave := range []bool{true, false} {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		result, err := o.Run(ctx, View(e.db.Latest()), q)
 		if err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
-		break
-	}
-	if s := result.Stats(); s.Spilled == 0 {
-		t.Error("nothing was written to disk")
+		for _, err = range result.Batches() {
+			if leave {
+				break
+			}
+			cancel()
+		}
+		if leave && err != nil || !leave && !errors.Is(err, context.Canceled) {
+			t.Errorf("the loop is left: %v: %v", leave, err)
+		}
+		if s := result.Stats(); s.Spilled == 0 {
+			t.Error("nothing was written to disk")
+		}
 	}
 	if rows, err := e.run(o, q.Limit(5)); err != nil || len(rows.rows) != 5 {
 		t.Errorf("LIMIT: %v, %v", rows, err)
@@ -152,8 +152,9 @@ func TestRun_SpilledEnds(t *testing.T) {
 	if left, err := os.ReadDir(o.TempDir); err != nil || len(left) > 0 {
 		t.Errorf("%d files are left, %v", len(left), err)
 	}
-	o.TempDir = filepath.Join(o.TempDir, "none")
-	if _, err := e.run(o, q); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "TempDir") {
+	nowhere := *o
+	nowhere.TempDir = filepath.Join(o.TempDir, "none")
+	if _, err := e.run(&nowhere, q); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "TempDir") {
 		t.Errorf("no directory: %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -72,33 +71,11 @@ func TestRun_JoinedOnDisk(t *testing.T) {
 // TestRun_JoinedOnDiskEnds: a query with joined states on disk ends with its context and
 // when there are enough rows, and leaves no file.
 func TestRun_JoinedOnDiskEnds(t *testing.T) {
-	e := many(t, 20_000)
 	q, err := Parse("SELECT x.a FROM s x JOIN STATE OF s y ON x.a = y.a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &Options{MemoryBytes: 64 << 10, TempDir: t.TempDir(), Workers: 2}
-	if a, err := e.run(o, q.Limit(5)); err != nil || len(a.rows) != 5 {
-		t.Errorf("LIMIT: %v, %v", a, err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	result, err := o.Run(ctx, View(e.db.Latest()), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err = range result.Batches() {
-		cancel()
-	}
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("canceled: %v", err)
-	}
-	if s := result.Stats(); s.Spilled == 0 {
-		t.Error("nothing was written to disk")
-	}
-	if left, err := os.ReadDir(o.TempDir); err != nil || len(left) > 0 {
-		t.Errorf("%d files are left, %v", len(left), err)
-	}
+	endsEarly(t, many(t, 20_000), &Options{MemoryBytes: 64 << 10, TempDir: t.TempDir(), Workers: 2}, q)
 }
 
 // TestRun_JoinedLong: histories of keys are looked up where they are too long to be

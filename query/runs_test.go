@@ -2,10 +2,8 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -85,37 +83,11 @@ func TestRun_SortedOnDiskEnds(t *testing.T) {
 	e := many(t, 30_000)
 	q := From("s").OrderBy(Col("a").Desc()).Select(Col("a"))
 	o := &Options{MemoryBytes: 256 << 10, TempDir: t.TempDir(), Workers: 2}
-	for _, leave := range []bool{true, false} {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		result, err := o.Run(ctx, View(e.db.Latest()), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, err = range result.Batches() {
-			if leave {
-				break
-			}
-			cancel()
-		}
-		if leave && err != nil || !leave && !errors.Is(err, context.Canceled) {
-			t.Errorf("the loop is left: %v: %v", leave, err)
-		}
-		if s := result.Stats(); s.Spilled == 0 {
-			t.Error("nothing was written to disk")
-		}
-	}
 	failing := q.Select(Col("a"), Lit(1).Div(Col("a").Sub(29_000)).As("x")).Where(Lit(10).Mod(Col("a").Sub(29_000)).Ge(-20))
 	if _, err := e.run(o, failing); err == nil || !strings.Contains(err.Error(), "zero") {
 		t.Errorf("an error among the rows: %v", err)
 	}
-	if left, err := os.ReadDir(o.TempDir); err != nil || len(left) > 0 {
-		t.Errorf("%d files are left, %v", len(left), err)
-	}
-	o.TempDir = filepath.Join(o.TempDir, "none")
-	if _, err := e.run(o, q); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "TempDir") {
-		t.Errorf("no directory: %v", err)
-	}
+	endsEarly(t, e, o, q)
 }
 
 // TestSorting_Damaged: a run that was written over is an error that names the file.
