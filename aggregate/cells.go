@@ -79,6 +79,10 @@ func NewPlan(d Definition) (*Plan, error) {
 	if texts := d.Missing(); len(texts) > 0 {
 		return nil, fmt.Errorf("aggregate %q: %w: %q must be handed over again", d.Name, ErrDefinition, texts)
 	}
+	return newPlan(d), nil
+}
+
+func newPlan(d Definition) *Plan {
 	p := &Plan{def: d, window: d.window()}
 	p.fixed.time, p.fixed.seq = p.slot(segment.ColumnTime), p.slot(segment.ColumnSeq)
 	p.fixed.kind, p.fixed.recorded = p.slot(segment.ColumnKind), p.slot(segment.ColumnRecorded)
@@ -92,10 +96,7 @@ func NewPlan(d Definition) (*Plan, error) {
 	}
 	_, sessions := p.window.(Session)
 	p.byGroup = sessions || p.ordered
-	if h, ok := p.window.(Hopping); ok && p.ordered && h.Size != h.Slide {
-		return nil, fmt.Errorf("aggregate %q: %w: functions over time need windows side by side, not %s", d.Name, ErrDefinition, h)
-	}
-	return p, nil
+	return p
 }
 
 // Definition is what the plan is of.

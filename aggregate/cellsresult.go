@@ -14,6 +14,10 @@ type Result struct {
 	Group  []segment.Value // of Definition.By
 	Values []segment.Value // of Definition.Measures
 
+	// Number is how many windows of the group are before it, of [Counted] ones; which
+	// else could not be told apart where events have one time.
+	Number int64
+
 	Rows  int64 // events in it, heartbeats included where they count
 	Late  int64 // of them, those that came when the window was final, as far as it was maintained then
 	Unfit int64 // values of kinds that their function does not take, left out
@@ -90,7 +94,7 @@ func (r *Result) Equal(o *Result) bool {
 	if r == nil || o == nil {
 		return r == o
 	}
-	return r.Window == o.Window && r.Rows == o.Rows && r.Late == o.Late && r.Unfit == o.Unfit && r.Status == o.Status &&
+	return r.Window == o.Window && r.Number == o.Number && r.Rows == o.Rows && r.Late == o.Late && r.Unfit == o.Unfit && r.Status == o.Status &&
 		slices.Equal(r.Group, o.Group) && slices.Equal(r.Values, o.Values) && (r.Err == nil) == (o.Err == nil)
 }
 

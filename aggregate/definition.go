@@ -34,8 +34,8 @@ type Definition struct {
 	// apart to the bit and by kind, but for NaNs, which are one, and -0, which is 0.
 	By []Input
 
-	// Window is nil for [Global]. [Sliding] and [Counted] windows are of no
-	// definition yet: ErrWindow.
+	// Window is nil for [Global]. In [Counted] windows functions over time go from the
+	// first event to the last, as in the global one.
 	Window Window
 
 	// Measures are the values of a window and group, at least one.
@@ -230,7 +230,7 @@ func (d *Definition) checkWindow() error {
 		return err
 	}
 	switch w := w.(type) {
-	case Tumbling, Hopping, Session, Global:
+	case Tumbling, Hopping, Session, Sliding, Counted, Global:
 		return nil
 	case Calendar:
 		if _, err := time.LoadLocation(w.zone().String()); err != nil {

@@ -121,7 +121,7 @@ func TestDefinition_Check(t *testing.T) {
 		{func(d *Definition) { d.Grace = -1 }, ErrDefinition, "negative"},
 		{func(d *Definition) { d.Watermark.Bound = -1 }, ErrDefinition, "watermark"},
 		{func(d *Definition) { d.Window = Tumbling{} }, ErrWindow, "positive"},
-		{func(d *Definition) { d.Window = Counted{5} }, ErrWindow, "count(5)"},
+		{func(d *Definition) { d.Window = Counted{-5} }, ErrWindow, "count(-5)"},
 		{func(d *Definition) { d.Window = Calendar{Zone: time.FixedZone("here", 60)} }, ErrDefinition, "by its name"},
 	} {
 		d := aDefinition(t)

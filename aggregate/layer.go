@@ -212,15 +212,24 @@ func (p *Plan) AppendEmpty(dst []byte, w Span) ([]byte, error) {
 // windows next to its own.
 func (p *Plan) Ordered() bool { return p.ordered }
 
-// AppendResultKey appends the key of the cell that r is of.
+// AppendResultKey appends what tells r from other results: the key of the cell that it
+// is of, if there is one.
 func (p *Plan) AppendResultKey(dst []byte, r *Result) []byte {
-	if !p.byGroup {
-		dst = p.appendWindow(dst, r.Window)
+	first := !p.byGroup
+	switch p.window.(type) {
+	case Counted:
+		dst, first = appendTime(dst, r.Number), true
+	case Sliding:
+		dst, first = appendTime(dst, r.Window.End), true
+	default:
+		if first {
+			dst = p.appendWindow(dst, r.Window)
+		}
 	}
 	for _, v := range r.Group {
 		dst = segment.AppendValue(dst, v)
 	}
-	if p.byGroup {
+	if !first {
 		dst = p.appendWindow(dst, r.Window)
 	}
 	return dst
@@ -228,6 +237,9 @@ func (p *Plan) AppendResultKey(dst []byte, r *Result) []byte {
 
 // StatusOf is the status of a result when events are complete before that time.
 func (p *Plan) StatusOf(r *Result, complete int64) Status {
+	if w, ok := p.window.(Counted); ok && r.Rows < w.N && complete < math.MaxInt64 {
+		return Provisional
+	}
 	return p.statusOf(r.Window, r.Late, complete)
 }
 

@@ -56,6 +56,12 @@ func (p *Plan) MakesUp(w Aligned, over Span) bool {
 	return ok && !p.byGroup && CoarseFromFine(w, fine, over)
 }
 
+// SideBySide reports whether windows are [Aligned].
+func (p *Plan) SideBySide() bool {
+	_, ok := p.window.(Aligned)
+	return ok
+}
+
 // WindowAt is the window that holds t; windows must be [Aligned].
 func (p *Plan) WindowAt(t int64) Span { return p.window.(Aligned).At(t) }
 

@@ -30,9 +30,9 @@ type Source interface {
 // What it returns is by window, then by group. All of it is final: nothing more
 // comes from a source.
 //
-// Windows that depend on time alone cost a scan of the events in them. Of sessions,
-// and where functions over time need the value that stood before, all events are
-// read.
+// Windows that depend on time alone, and sliding ones, cost a scan of the events in
+// them. Of sessions, of counted ones, and where functions over time need the value that
+// stood before, all events are read.
 func Run(ctx context.Context, src Source, d Definition, from Span) ([]Result, error) {
 	p, err := NewPlan(d)
 	if err != nil {
@@ -40,6 +40,9 @@ func Run(ctx context.Context, src Source, d Definition, from Span) ([]Result, er
 	}
 	if from == (Span{}) {
 		from = Span{math.MinInt64, math.MaxInt64}
+	}
+	if p.Across() {
+		return p.across(ctx, src, from)
 	}
 	reach := from
 	if p.byGroup {
@@ -50,6 +53,24 @@ func Run(ctx context.Context, src Source, d Definition, from Span) ([]Result, er
 		return nil, err
 	}
 	return c.Results(from.Start, from.End, math.MaxInt64)
+}
+
+// across is Run where windows lie across each other.
+func (p *Plan) across(ctx context.Context, src Source, from Span) ([]Result, error) {
+	t := p.Timeline()
+	if _, hops := p.window.(Hopping); hops {
+		c, err := p.Kept().Gather(ctx, src, allTime, nil)
+		if err != nil {
+			return nil, err
+		}
+		t.PlaceAll(c)
+	} else {
+		events, _ := p.Parts(from)
+		if err := t.Gather(ctx, src, []Span{events}); err != nil {
+			return nil, err
+		}
+	}
+	return t.Results(from.Start, from.End, math.MaxInt64)
 }
 
 // Gather is the cells of windows that begin in reach, from the events of a source

@@ -19,6 +19,7 @@ type totalsText struct{ name, stream, window, by string }
 
 var oracleWindows = map[string]aggregate.Window{
 	"global": nil, "tumbling2": aggregate.Tumbling{Size: 2}, "tumbling3": aggregate.Tumbling{Size: 3}, "session1": aggregate.Session{Gap: 1},
+	"sliding3": aggregate.Sliding{Size: 3}, "counted2": aggregate.Counted{N: 2},
 }
 
 var oracleGroups = map[string][]aggregate.Input{
@@ -32,7 +33,7 @@ func (t totalsText) definition() aggregate.Definition {
 func (g *scripter) drawTotals() totalsText {
 	pick := func(words ...string) string { return words[g.IntN(len(words))] }
 	return totalsText{name: pick("a", "b"), stream: g.script.streams[g.IntN(len(g.script.streams))].Name,
-		window: pick("global", "tumbling2", "tumbling3", "session1"), by: pick("all", "key", "type", "y")}
+		window: pick("global", "tumbling2", "tumbling3", "session1", "sliding3", "counted2"), by: pick("all", "key", "type", "y")}
 }
 
 // maintain has an aggregate kept, or dropped, and looks at all of them.

@@ -56,6 +56,15 @@ func (p Point) Totals(d aggregate.Definition) (all []aggregate.Result) {
 	events := p.counted(d.Stream)
 	for _, group := range groupsOf(d.By, events) {
 		mine := slices.DeleteFunc(slices.Clone(events), func(e store.Event) bool { return compareGroups(groupOf(d.By, e), group) != 0 })
+		if w, ok := d.Window.(aggregate.Counted); ok {
+			for n, some := range slices.Collect(slices.Chunk(mine, int(w.N))) {
+				span := aggregate.Span{Start: some[0].Time.UnixNano(), End: cut(some[len(some)-1].Time.UnixNano(), 1)}
+				r := totals(span, group, some)
+				r.Number = int64(n)
+				all = append(all, r)
+			}
+			continue
+		}
 		for _, w := range windowsOf(d.Window, mine) {
 			all = append(all, totals(w, group, slices.DeleteFunc(slices.Clone(mine), func(e store.Event) bool { return !holds(w, e.Time) })))
 		}
@@ -131,6 +140,8 @@ func windowsOf(w aggregate.Window, events []store.Event) (all []aggregate.Span) 
 		case aggregate.Tumbling:
 			since := (t%int64(w.Size) + int64(w.Size)) % int64(w.Size)
 			all = append(all, aggregate.Span{Start: cut(t, -since), End: cut(t, int64(w.Size)-since)})
+		case aggregate.Sliding:
+			all = append(all, aggregate.Span{Start: cut(t, 1-int64(w.Size)), End: cut(t, 1)})
 		case aggregate.Session:
 			if n := len(all) - 1; n >= 0 && t <= all[n].End {
 				all[n].End = cut(t, int64(w.Gap))

@@ -17,7 +17,8 @@ type kept struct {
 	db     *DB
 	def    aggregate.Definition
 	bucket []byte          // its name
-	plan   *aggregate.Plan // nil: something of it was not handed over yet
+	whole  *aggregate.Plan // of def; nil: something of it was not handed over yet
+	plan   *aggregate.Plan // of the cells that are kept of it, see [aggregate.Plan.Kept]; nil as whole
 	rollup
 
 	mu                       sync.Mutex
@@ -48,8 +49,8 @@ type basis struct {
 }
 
 func newKept(db *DB, plan *aggregate.Plan) *kept {
-	d := plan.Definition()
-	return &kept{db: db, def: d, bucket: bucketOf(d), plan: plan, rollup: rollup{levels: plan.Levels()}}
+	d, cells := plan.Definition(), plan.Kept()
+	return &kept{db: db, def: d, bucket: bucketOf(d), whole: plan, plan: cells, rollup: rollup{levels: cells.Levels()}}
 }
 
 // attach finds out what bbolt has and begins from there; false if that cannot be

@@ -100,8 +100,10 @@ func (r *ranging) partials(ctx context.Context) error {
 		return fmt.Errorf("%w: position %d is asked for, the newest is %d", ErrFuture, r.known, newest)
 	case r.plan == nil:
 		return fmt.Errorf("%w: %q must be handed over again, by Maintain", ErrNotKept, r.def.Missing())
-	case r.plan.Ordered():
+	case r.whole.Ordered():
 		return fmt.Errorf("%w: functions over time depend on where windows end", ErrNotKept)
+	case r.whole.Counts():
+		return fmt.Errorf("%w: of counted windows only how many events there are", ErrNotKept)
 	case !r.plan.MakesUp(r.window, r.over):
 		return fmt.Errorf("%w: its windows do not make up those of %s", ErrNotKept, r.window)
 	}

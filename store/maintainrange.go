@@ -36,7 +36,9 @@ type RangeAnswer struct {
 // weeks, are joined one by one. What came since the last checkpoint costs a look at each
 // of its cells.
 //
-// Functions over time have no Range: it is [aggregate.ErrDefinition]. Read their windows.
+// Functions over time go from end to end of the interval, and from the first event to the
+// last where it has neither; with one end alone it is [ErrInvalid]. They cost a look at
+// all that is kept.
 func (a *Aggregate) Range(ctx context.Context, from, to time.Time) (RangeAnswer, error) {
 	over, err := intervalOf(from, to)
 	a.mu.Lock()
@@ -72,6 +74,7 @@ type ranging struct {
 	groups [][]byte // encoded and sorted, if only some are wanted; others may come too
 	most   int64    // bytes, about, that the cells may take; 0 for any number
 	dense  bool     // cells of few events are not worth it
+	counts bool     // what cells have is wanted, be it how many events there are
 
 	fine   []*aggregate.Plan // the levels whose windows make up those that are wanted
 	inner  aggregate.Span    // of the interval, what whole windows make up that are kept
@@ -90,11 +93,11 @@ func (r *ranging) answer(ctx context.Context) (RangeAnswer, error) {
 	if r.db.closed.Load() {
 		return RangeAnswer{}, ErrClosed
 	}
-	if r.plan != nil && r.plan.Ordered() {
-		return RangeAnswer{}, fmt.Errorf("%w: functions over time depend on where windows end: read its windows", aggregate.ErrDefinition)
+	if r.whole != nil && r.whole.Ordered() {
+		return r.overTime(ctx)
 	}
 	if err := r.stored(ctx); errors.Is(err, errUnbuilt) {
-		r.sum, r.raw, r.pieces = r.plan.Whole().Cells(), []aggregate.Span{r.over}, 0
+		r.sum, r.raw, r.pieces = r.whole.Whole().Cells(), []aggregate.Span{r.over}, 0
 		r.seq, r.complete = r.db.visible.Load(), math.MinInt64
 	} else if err != nil {
 		return RangeAnswer{}, err
@@ -102,14 +105,9 @@ func (r *ranging) answer(ctx context.Context) (RangeAnswer, error) {
 	if err := r.scan(ctx); err != nil {
 		return RangeAnswer{}, err
 	}
-	answer := RangeAnswer{Pieces: r.pieces}
-	answer.Seq = r.seq
-	if r.complete != math.MinInt64 {
-		answer.Complete = instant(r.complete)
-	}
-	var err error
-	answer.Results, err = r.sum.ResultsOver(r.over, r.complete)
-	return answer, err
+	results, err := r.sum.ResultsOver(r.over, r.complete)
+	now := standing{seq: r.seq, complete: r.complete}
+	return RangeAnswer{now.answer(results), r.pieces}, err
 }
 
 // scan takes in what comes from the events.
@@ -117,7 +115,7 @@ func (r *ranging) scan(ctx context.Context) error {
 	if len(r.raw) == 0 {
 		return nil
 	}
-	cells, err := r.plan.Whole().GatherAt(ctx, r.view(r.seq), r.raw)
+	cells, err := r.whole.Whole().GatherAt(ctx, r.view(r.seq), r.raw)
 	if err != nil {
 		return err
 	}
@@ -147,7 +145,11 @@ func (r *ranging) stored(ctx context.Context) error {
 	mark := r.mark
 	mark.Tick(r.db.opt.Now().UnixNano())
 	r.seq, r.complete = r.position, mark.Complete()
-	r.sum = r.plan.Over(r.window).Cells()
+	of := r.whole
+	if r.counts {
+		of = r.plan
+	}
+	r.sum = of.Over(r.window).Cells()
 	r.fine = r.nested()
 	err := r.db.states.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(r.bucket)
@@ -215,6 +217,9 @@ func (r *ranging) nested() []*aggregate.Plan {
 		all = []*aggregate.Plan{r.plan}
 	}
 	n := 0
+	if r.whole.Counts() && !r.counts {
+		return nil
+	}
 	for n < len(all) && all[n].MakesUp(r.window, r.over) {
 		n++
 	}

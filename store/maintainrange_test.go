@@ -318,7 +318,59 @@ func TestRange_Pieces(t *testing.T) {
 	}
 }
 
-// TestRange_Refuses: functions over time have no range; times out of range are named.
+// TestRange_OverTime: functions over time, over random intervals, are what they are in a
+// window that is that interval, however the aggregate's own windows lie.
+func TestRange_OverTime(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 8))
+	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000, CheckpointEvery: 10 * time.Millisecond})
+	c := newCrowd(r)
+	c.append(t, db, 100)
+	defs := slices.DeleteFunc(everyDefinition(t), func(d aggregate.Definition) bool { return !strings.HasSuffix(d.Name, "true") })
+	for _, d := range defs {
+		if _, err := db.Maintain(bg, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.next = db.Latest().Seq() + 1
+	for round := range 4 {
+		c.append(t, db, r.IntN(60))
+		if round > 1 {
+			waitBuilt(db)
+		}
+		for _, d := range defs {
+			a, err := db.Aggregate(d.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			over := aggregate.Span{Start: c.now - r.Int64N(int64(5*time.Hour))}
+			if r.IntN(2) == 0 {
+				over.Start -= over.Start % int64(10*time.Minute)
+			}
+			over.End = over.Start + 1 + r.Int64N(int64(3*time.Hour))
+			if r.IntN(2) == 0 {
+				over.End += int64(10*time.Minute) - over.End%int64(10*time.Minute)
+			}
+			got, err := a.Range(bg, time.Unix(0, over.Start), time.Unix(0, over.End))
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := time.Duration(over.End - over.Start)
+			d.Window = aggregate.Tumbling{Size: size, Offset: time.Duration(over.Start) % size}
+			want, err := aggregate.Run(bg, mustView(t, db, KnownAt(got.Seq)), d, aggregate.Span{Start: over.Start, End: over.Start + 1})
+			if err == nil {
+				err = sameResults(got.Results, want)
+			}
+			if err != nil {
+				t.Fatalf("round %d: %s over %s: %v", round, a.Definition(), over, err)
+			}
+		}
+	}
+}
+
+// TestRange_Refuses: an interval of functions over time has both ends or none; times out
+// of range are named.
 func TestRange_Refuses(t *testing.T) {
 	db := open(t, t.TempDir(), nil)
 	d := counting("rates")
@@ -327,8 +379,8 @@ func TestRange_Refuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Range(bg, time.Time{}, time.Time{}); !errors.Is(err, aggregate.ErrDefinition) || !strings.Contains(err.Error(), `"rates"`) {
-		t.Errorf("over time: %v", err)
+	if _, err := a.Range(bg, time.Time{}, time.Now()); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), `"rates"`) {
+		t.Errorf("over time, with one end: %v", err)
 	}
 	if _, err := a.Range(bg, time.Date(2500, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("the year 2500: %v", err)

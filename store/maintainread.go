@@ -77,42 +77,74 @@ func (k *kept) answer(ctx context.Context, reach aggregate.Span, known uint64) (
 
 // newest is the answer at the newest position, from what is kept.
 func (k *kept) newest(ctx context.Context, reach aggregate.Span) (AggregateAnswer, error) {
+	var now standing
+	var results []aggregate.Result
+	var err error
+	if k.whole != nil && k.whole.Across() {
+		now, results, err = k.across(ctx, reach)
+	} else if now, err = k.standing(ctx, reach); err == nil {
+		results, err = now.cells.Results(reach.Start, reach.End, now.complete)
+	}
+	return now.answer(results), err
+}
+
+// standing is what is kept, and what it is exact at.
+type standing struct {
+	cells    *aggregate.Cells
+	seq      uint64
+	complete int64
+}
+
+func (s *standing) answer(results []aggregate.Result) AggregateAnswer {
+	answer := AggregateAnswer{Seq: s.seq, Results: results}
+	if s.complete != math.MinInt64 {
+		answer.Complete = instant(s.complete)
+	}
+	return answer
+}
+
+// standing is the layers joined at the newest position, of windows that begin in reach,
+// or of all where they need each other.
+func (k *kept) standing(ctx context.Context, reach aggregate.Span) (now standing, err error) {
 	if err := k.db.look(ctx); err != nil {
-		return AggregateAnswer{}, err
+		return now, err
 	}
 	to := k.db.visible.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch ok, err := k.attach(); {
 	case err != nil:
-		return AggregateAnswer{}, err
+		return now, err
 	case !ok:
-		return AggregateAnswer{}, errUnbuilt
+		return now, errUnbuilt
 	}
 	if err := k.advance(ctx, to); err != nil {
-		return AggregateAnswer{}, err
+		return now, err
 	}
-	within := reach
 	if k.plan.ByGroup() {
-		within = wholeTime
+		reach = wholeTime
 	}
-	cells, err := k.joined(ctx, within)
-	if err != nil {
-		return AggregateAnswer{}, err
+	if now.cells, err = k.joined(ctx, reach); err != nil {
+		return now, err
 	}
 	mark := k.mark
 	mark.Tick(k.db.opt.Now().UnixNano())
-	answer := AggregateAnswer{Seq: k.position}
-	if mark.Complete() != math.MinInt64 {
-		answer.Complete = instant(mark.Complete())
-	}
-	answer.Results, err = cells.Results(reach.Start, reach.End, mark.Complete())
-	return answer, err
+	now.seq, now.complete = k.position, mark.Complete()
+	return now, nil
 }
 
 // unbuilt is the answer at a position from the events, of which nobody knows yet whether
 // more of their time will come.
 func (k *kept) unbuilt(ctx context.Context, reach aggregate.Span, seq uint64) (AggregateAnswer, error) {
+	if k.whole.Across() {
+		t := k.whole.Timeline()
+		events, _ := k.whole.Parts(reach)
+		if err := t.Gather(ctx, k.view(seq), spans(events)); err != nil {
+			return AggregateAnswer{}, err
+		}
+		results, err := t.Results(reach.Start, reach.End, math.MinInt64)
+		return AggregateAnswer{Seq: seq, Results: results}, err
+	}
 	within := reach
 	if k.plan.ByGroup() {
 		within = wholeTime

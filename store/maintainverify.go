@@ -32,22 +32,26 @@ func (v *verifier) aggregates() {
 
 // verify is how many results were compared.
 func (k *kept) verify(ctx context.Context) (int, error) {
-	kept, err := k.newest(ctx, wholeTime)
+	now, err := k.standing(ctx, wholeTime)
 	if errors.Is(err, errUnbuilt) {
 		return 0, nil // nothing is kept, or it is being built
 	}
 	if err != nil {
 		return 0, err
 	}
-	want, err := aggregate.Run(ctx, k.view(kept.Seq), k.def, wholeTime)
+	kept, err := now.cells.Results(wholeTime.Start, wholeTime.End, now.complete)
 	if err != nil {
 		return 0, err
 	}
-	if len(kept.Results) != len(want) {
-		return 0, fmt.Errorf("%d results are kept, the events say %d", len(kept.Results), len(want))
+	want, err := aggregate.Run(ctx, k.view(now.seq), k.plan.Definition(), wholeTime)
+	if err != nil {
+		return 0, err
+	}
+	if len(kept) != len(want) {
+		return 0, fmt.Errorf("%d results are kept, the events say %d", len(kept), len(want))
 	}
 	for i := range want {
-		have, w := &kept.Results[i], &want[i]
+		have, w := &kept[i], &want[i]
 		same := have.Window == w.Window && slices.Equal(have.Group, w.Group) && slices.Equal(have.Values, w.Values) &&
 			have.Rows == w.Rows && have.Unfit == w.Unfit
 		if !same {

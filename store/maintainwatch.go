@@ -18,7 +18,9 @@ type AggregateChange struct {
 
 	// Old is what the watch said of the window and group before, nil for nothing;
 	// New is nil where the result is withdrawn. A session that grows or shrinks is
-	// withdrawn, and another one appears.
+	// withdrawn, and another one appears. Of Counted windows Old and New have one
+	// Number. In windows that lie across each other nobody counts what came late: what
+	// follows a final result is told as revised.
 	Old, New *aggregate.Result
 }
 
@@ -87,7 +89,8 @@ type watch struct {
 	told    map[string]*aggregate.Result // by the key of the cell
 	waiting bool                         // for history to be built
 
-	complete int64 // before which events were complete when it was told last
+	seq      uint64 // up to which it was told, of windows across each other
+	complete int64  // before which events were complete when it was told last
 }
 
 // leave ends the watch of what is kept now.
@@ -134,9 +137,26 @@ func (w *watch) changes(ctx context.Context) (all []AggregateChange, err error) 
 		w.k = k
 		w.restart()
 	}
-	to := k.db.visible.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := w.ready(ctx); err != nil || w.waiting {
+		return all, err
+	}
+	more, err := w.since(ctx)
+	if errors.Is(err, errUnbuilt) {
+		w.restart()
+		w.waiting, err = true, nil
+	}
+	all = append(all, more...)
+	slices.SortFunc(all, func(a, b AggregateChange) int { return compareResults(a.any(), b.any()) })
+	return all, err
+}
+
+// ready follows the log and finds out whether history has to be waited for. mu of what is
+// kept is held.
+func (w *watch) ready(ctx context.Context) error {
+	k := w.k
+	to := k.db.visible.Load()
 	if k.watchers == nil {
 		k.watchers = map[*watcher]bool{}
 	}
@@ -146,21 +166,10 @@ func (w *watch) changes(ctx context.Context) (all []AggregateChange, err error) 
 		err = k.advance(ctx, to)
 	}
 	if errors.Is(err, errUnbuilt) {
-		err = nil
-		ok = false
+		ok, err = false, nil
 	}
 	w.waiting = !ok || !k.complete()
-	if err == nil && !w.waiting {
-		var more []AggregateChange
-		more, err = w.since(ctx)
-		if errors.Is(err, errUnbuilt) {
-			w.restart()
-			w.waiting, err = true, nil
-		}
-		all = append(all, more...)
-	}
-	slices.SortFunc(all, func(a, b AggregateChange) int { return compareResults(a.any(), b.any()) })
-	return all, err
+	return err
 }
 
 func (c *AggregateChange) any() *aggregate.Result {
@@ -177,74 +186,93 @@ func compareResults(a, b *aggregate.Result) int {
 	return slices.CompareFunc(a.Group, b.Group, aggregate.Compare)
 }
 
-// since is what has changed, of what is kept. mu of what is kept is held.
-func (w *watch) since(ctx context.Context) (all []AggregateChange, err error) {
+// since is what has changed, of what is kept. mu of what is kept is held; it is let go
+// where windows are joined from events.
+func (w *watch) since(ctx context.Context) ([]AggregateChange, error) {
 	k := w.k
-	mark := k.mark
-	mark.Tick(k.db.opt.Now().UnixNano())
-	complete := mark.Complete()
 	if err := k.refresh(ctx); err != nil { // it may change what is dirty
 		return nil, err
 	}
+	if k.whole.Across() {
+		return w.sinceAcross(ctx)
+	}
+	mark := k.mark
+	mark.Tick(k.db.opt.Now().UnixNano())
+	now := standing{seq: k.position, complete: mark.Complete()}
 	everything := w.all || len(w.dirty) > 0 && k.plan.Ordered()
-	var cells *aggregate.Cells
+	var err error
 	if everything {
-		cells, err = k.joined(ctx, aggregate.Span{Start: k.base.from, End: wholeTime.End})
+		now.cells, err = k.joined(ctx, aggregate.Span{Start: k.base.from, End: wholeTime.End})
 	} else {
-		cells, err = k.joinedKeys(ctx, w.dirty)
+		now.cells, err = k.joinedKeys(ctx, w.dirty)
 	}
 	if err != nil {
 		return nil, err
 	}
-	results, err := cells.Results(wholeTime.Start, wholeTime.End, complete)
+	results, err := now.cells.Results(wholeTime.Start, wholeTime.End, now.complete)
 	if err != nil {
 		return nil, err
 	}
+	asked := w.dirty
+	if everything {
+		for key := range w.told {
+			asked[key] = true
+		}
+	}
+	w.all, w.dirty = false, map[string]bool{}
+	return w.tell(now, results, asked), nil
+}
+
+// tell is what has changed where results have been asked for: what is told of these is
+// withdrawn if there is none any more.
+func (w *watch) tell(at standing, results []aggregate.Result, asked map[string]bool) (all []AggregateChange) {
+	_, sessions := w.k.plan.Sessions()
 	now := make(map[string]*aggregate.Result, len(results))
 	for i := range results {
-		now[string(k.plan.AppendResultKey(nil, &results[i]))] = &results[i]
+		key := string(w.k.whole.AppendResultKey(nil, &results[i]))
+		now[key], asked[key] = &results[i], true
 	}
-	tell := func(key string) {
+	for key := range asked {
 		old, r := w.told[key], now[key]
+		revise(old, r)
 		if old.Equal(r) {
-			return
+			continue
 		}
-		if old != nil && r != nil && old.Window != r.Window { // of a session
-			all = append(all, AggregateChange{Seq: k.position, Old: old})
+		if sessions && old != nil && r != nil && old.Window != r.Window {
+			all = append(all, AggregateChange{Seq: at.seq, Old: old})
 			old = nil
 		}
-		all = append(all, AggregateChange{k.position, old, r})
+		all = append(all, AggregateChange{at.seq, old, r})
 		if w.told[key] = r; r == nil {
 			delete(w.told, key)
 		}
 	}
-	if everything {
-		for key := range w.told {
-			tell(key)
-		}
+	return append(all, w.closed(at)...)
+}
+
+// revise makes what follows a result that was final a revised one, where nobody counts
+// what came late: in windows that lie across each other.
+func revise(old, r *aggregate.Result) {
+	if old == nil || r == nil || r.Status != aggregate.Final || old.Status == aggregate.Provisional {
+		return
 	}
-	for key := range now {
-		tell(key)
+	if old.Status == aggregate.Revised || !old.Equal(r) {
+		r.Status = aggregate.Revised
 	}
-	for key := range w.dirty {
-		tell(key)
-	}
-	w.all, w.dirty = false, map[string]bool{}
-	return append(all, w.closed(complete)...), nil
 }
 
 // closed is the results of which no more is expected since they were told, or of
 // which more is again.
-func (w *watch) closed(complete int64) (all []AggregateChange) {
-	if complete == w.complete {
+func (w *watch) closed(at standing) (all []AggregateChange) {
+	if at.complete == w.complete {
 		return nil
 	}
-	w.complete = complete
+	w.complete = at.complete
 	for key, old := range w.told {
-		if s := w.k.plan.StatusOf(old, complete); s != old.Status {
-			r := *old
-			r.Status = s
-			all = append(all, AggregateChange{w.k.position, old, &r})
+		r := *old
+		r.Status = w.k.whole.StatusOf(old, at.complete)
+		if revise(old, &r); r.Status != old.Status {
+			all = append(all, AggregateChange{at.seq, old, &r})
 			w.told[key] = &r
 		}
 	}
