@@ -158,8 +158,10 @@
 // event of another shape must not end a total that is kept for ever.
 //
 // [Session] windows are made of cells of single times, joined when all are there.
-// [Sliding] and [Counted] windows have no definition: a late event moves all behind
-// it on, and with it as many results as there are events.
+// [Sliding] and [Counted] ones, and [Hopping] ones of functions over time, have no cells of
+// their own: a [Timeline] joins them from events and from cells of shorter windows. A late
+// event moves all behind it on in counted windows, and changes as many sliding ones as
+// there are events behind it in its reach; of cells it changes one.
 //
 // Designs considered. Functions over time could begin each window anew, as if nothing
 // stood before; their averages would then depend on where windows are cut. They are
