@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/annalsdb/annals/aggregate"
 )
 
@@ -49,8 +51,15 @@ func (k *kept) across(ctx context.Context, reach aggregate.Span) (now standing, 
 // ends takes what is kept of the stretch that windows of reach have in common into t, as
 // one piece a group, and the events around it.
 func (k *kept) ends(ctx context.Context, t *aggregate.Timeline, reach aggregate.Span) (standing, error) {
-	events, common := k.whole.Parts(reach)
-	r := ranging{kept: k, over: common, window: aggregate.Global{}, counts: true}
+	var events aggregate.Span
+	r := ranging{kept: k, window: aggregate.Global{}, counts: true}
+	r.aim = func(last int64) (common aggregate.Span) {
+		if size, ok := k.whole.Slides(); ok && last >= math.MinInt64+size {
+			reach.End = min(reach.End, last-size+1) // none begins later
+		}
+		events, common = k.whole.Parts(reach)
+		return common
+	}
 	if err := r.stored(ctx); err != nil {
 		return standing{}, err
 	}
@@ -60,6 +69,26 @@ func (k *kept) ends(ctx context.Context, t *aggregate.Timeline, reach aggregate.
 		rest = spans(aggregate.Span{Start: events.Start, End: r.inner.Start}, aggregate.Span{Start: r.inner.End, End: events.End})
 	}
 	return standing{seq: r.seq, complete: r.complete}, t.Gather(ctx, k.view(r.seq), rest)
+}
+
+// last is where the last cell of any layer ends: all events are before it. mu is held.
+func (k *kept) last(b *bolt.Bucket) int64 {
+	last := int64(math.MinInt64)
+	if b != nil {
+		c := b.Cursor()
+		for key, _ := c.Last(); key != nil; key, _ = c.Prev() {
+			if w, _, err := k.plan.ReadKey(key); err == nil && len(key) >= cellKeyLeast {
+				last = w.End
+				break
+			}
+		}
+	}
+	for _, layer := range [...]*aggregate.Cells{k.live, k.frozen} {
+		for i := 0; layer != nil && i < layer.Len(); i++ {
+			last = max(last, layer.At(i).Window.End)
+		}
+	}
+	return last
 }
 
 // overTime is Range of functions over time: what is kept of the windows in the interval,

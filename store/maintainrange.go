@@ -76,6 +76,9 @@ type ranging struct {
 	dense  bool     // cells of few events are not worth it
 	counts bool     // what cells have is wanted, be it how many events there are
 
+	// aim, if not nil, says what over is, once the log was followed.
+	aim func(last int64) aggregate.Span
+
 	fine   []*aggregate.Plan // the levels whose windows make up those that are wanted
 	inner  aggregate.Span    // of the interval, what whole windows make up that are kept
 	raw    []aggregate.Span  // what comes from the events
@@ -150,13 +153,16 @@ func (r *ranging) stored(ctx context.Context) error {
 		of = r.plan
 	}
 	r.sum = of.Over(r.window).Cells()
-	r.fine = r.nested()
 	err := r.db.states.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(r.bucket)
 		have, err := basisIn(b)
 		if err != nil {
 			return err
 		}
+		if r.aim != nil {
+			r.over = r.aim(r.last(b))
+		}
+		r.fine = r.nested()
 		switch r.current = have.same(r.base); {
 		case r.current:
 			r.frozen = r.kept.frozen
