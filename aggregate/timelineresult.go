@@ -223,16 +223,13 @@ func (t *Timeline) results(group []piece, frames []framed, complete int64) ([]Re
 	return results, nil
 }
 
-// joiner joins one sum of the pieces of a group in one window after the other. What can
-// be taken away is, as pieces leave; of other functions two stacks are kept, see [Slide].
+// joiner joins one sum of the pieces of a group in one window after the other.
 type joiner struct {
 	*Timeline
+	frame
 	sum   int
 	group []piece
 
-	all    *Partial // of functions that invert
-	slide  *Slide[*Partial]
-	joins  *partials
 	unfit  []bool     // pieces whose value the function does not take
 	parts  []*Partial // by piece, of functions over time
 	after  []*Row     // by piece, and one more: what is behind those before it
@@ -244,12 +241,7 @@ type joiner struct {
 func (j *joiner) run(frames []framed, results []Result) error {
 	s := &j.p.sums[j.sum]
 	j.unfit = make([]bool, len(j.group))
-	if s.Function.Laws().Inverts {
-		j.all = NewPartial(s.Function)
-	} else {
-		j.joins = &partials{f: s.Function}
-		j.slide = NewSlide(j.joins)
-	}
+	j.frame = newFrame(s.Function)
 	if s.ordered {
 		if err := j.behind(); err != nil {
 			return err
@@ -280,11 +272,7 @@ func (j *joiner) move(lo, hi int) error {
 			return err
 		}
 	}
-	if j.slide != nil {
-		j.slide.Evict(int64(lo))
-		return j.joins.err
-	}
-	return nil
+	return j.evict(lo)
 }
 
 // passes reports whether a piece has nothing for the sum.
@@ -329,16 +317,16 @@ func (j *joiner) enter(i int) (err error) {
 		return nil
 	}
 	switch {
-	case j.all != nil:
+	case j.inverts():
 		err = j.into(j.all, i)
 	case j.parts != nil:
 		if p := j.parts[i]; p != nil {
-			j.slide.Insert(int64(i), p)
+			err = j.frame.enter(i, p)
 		}
 	default:
 		p := NewPartial(j.joins.f)
 		if err = j.into(p, i); err == nil {
-			j.slide.Insert(int64(i), p)
+			err = j.frame.enter(i, p)
 		}
 	}
 	if errors.Is(err, ErrKind) {
@@ -359,9 +347,9 @@ func (j *joiner) leave(i int) (err error) {
 	case j.unfit[i]:
 	case j.parts != nil && j.parts[i] != nil:
 		j.before, _, err = j.parts[i].g.(Spanned).Next(0, j.before, nil)
-	case j.all != nil && e.of < 0:
+	case j.inverts() && e.of < 0:
 		err = j.all.Remove(j.row(e))
-	case j.all != nil:
+	case j.inverts():
 		p := NewPartial(j.all.f)
 		if err = j.into(p, i); err == nil {
 			err = j.all.Subtract(p)
@@ -410,14 +398,9 @@ func (j *joiner) behind() error {
 
 // result is what the window's result has of the sum.
 func (j *joiner) result(r *Result) error {
-	p := j.all
-	if j.slide != nil {
-		if p = j.slide.Result(); p == nil {
-			p = NewPartial(j.joins.f)
-		}
-		if j.joins.err != nil {
-			return j.joins.err
-		}
+	p, err := j.frame.result()
+	if err != nil {
+		return err
 	}
 	r.Unfit += j.left
 	for m, k := range j.p.of {

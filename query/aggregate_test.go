@@ -53,6 +53,8 @@ func TestAggregate_IsItsSelect(t *testing.T) {
 		{"upper(place), window_start, window_end, sum(n) FILTER (WHERE n * 2 > 50), count(*) FILTER (WHERE type = 'b')", "FROM s GROUP BY upper(place), WINDOW day IN 'Europe/Berlin'"},
 		{"window_start, window_end, first(n), last(n), quantile(n, 0.5)", "FROM s WHERE type IN ('a', 'b') GROUP BY WINDOW HOP INTERVAL '2 hours' BY INTERVAL '1 hour'"},
 		{"key, window_start, window_end, count(*), min(place)", "FROM s GROUP BY key, WINDOW SESSION INTERVAL '20 minutes'"},
+		{"key, window_start, window_end, count(*), sum(n), max(n)", "FROM s GROUP BY key, WINDOW SLIDING INTERVAL '3 hours'"},
+		{"window_start, window_end, count(*), first(place)", "FROM s GROUP BY WINDOW 5 EVENTS"},
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

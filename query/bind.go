@@ -242,7 +242,9 @@ func (b *binder) bindWindow(q Query) (err error) {
 		return b.fail(at, "changes have no time of their own, so there are no windows of them")
 	case w.kind == calendarWindow && w.n < 1:
 		return b.fail(at, "a window of %d %ss: expected 1 or more", w.n, w.unit)
-	case w.kind != calendarWindow && w.size <= 0, w.kind == hopWindow && w.by <= 0:
+	case w.kind == countedWindow && w.n < 1:
+		return b.fail(at, "a window of %d events: expected 1 or more", w.n)
+	case w.kind != calendarWindow && w.kind != countedWindow && w.size <= 0, w.kind == hopWindow && w.by <= 0:
 		return b.fail(at, "the INTERVAL of a window has to be above 0")
 	case w.kind == hopWindow && w.by > w.size:
 		return b.fail(at, "windows that begin further apart than they are long leave gaps: expected HOP of %s or more", interval{nanos: int64(w.by)})

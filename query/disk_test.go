@@ -74,6 +74,8 @@ func TestRun_Spilled(t *testing.T) {
 		"SELECT type, window_start, window_end, count(*), avg(b) FROM s GROUP BY type, WINDOW INTERVAL '1 hour'",
 		"SELECT key, window_start, window_end, count(*), sum(b) FROM s GROUP BY key, WINDOW HOP INTERVAL '20 days' BY INTERVAL '5 days'",
 		"SELECT key, c, window_start, window_end, count(*), sum(b) FROM s GROUP BY key, c, WINDOW SESSION INTERVAL '10 days'",
+		"SELECT key, window_start, window_end, count(*), sum(b), max(a), count(DISTINCT c), last(a) FROM s GROUP BY key, WINDOW SLIDING INTERVAL '20 days'",
+		"SELECT key, c, window_start, window_end, count(*), min(b) FROM s GROUP BY key, c, WINDOW 7 EVENTS",
 		"SELECT key, time_avg(b), increase(a), time_in_state(type), integral_linear(b), live_time(INTERVAL '1 day') FROM s GROUP BY key",
 		"SELECT type, key, time_avg(b), unknown_time(b) FROM s GROUP BY type, key, WINDOW month",
 		"SELECT DISTINCT key, c FROM s",

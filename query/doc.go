@@ -48,11 +48,11 @@
 // A GROUP BY numbers the values of each column, then pairs of numbers (ordinals.go),
 // and adds whole columns to the groups of package aggregate (group.go, summing.go). Each worker
 // groups what it reads; at the end, each joins those of all workers that have the
-// same part of a hash (rungroup.go). Sessions are groups of one time each until then.
-// Groups beyond memory go to disk in such parts (disk.go). What becomes of groups are
-// batches again (finishgroup.go), and goes through HAVING and into the answer as rows
-// that are read do (answer.go). ORDER BY with LIMIT keeps the first rows in a heap,
-// and computes what is selected of no others.
+// same part of a hash (rungroup.go). Sessions, sliding and counted windows are groups of
+// one time or row each until then (frames.go). Groups beyond memory go to disk in such
+// parts (disk.go). What becomes of groups are batches again (finishgroup.go), and goes
+// through HAVING and into the answer as rows that are read do (answer.go). ORDER BY with
+// LIMIT keeps the first rows in a heap, and computes what is selected of no others.
 //
 // A GROUP BY that a maintained aggregate tells takes what is kept as groups of another
 // worker, and reads the events of no other times (fit.go, fitrun.go).

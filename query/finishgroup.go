@@ -1,7 +1,6 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -80,12 +79,17 @@ func (g *grouper) rows() (*groupRows, error) {
 	}
 	starts := r.columns[at]
 	r.starts = gatherCodes(nil, starts.values.Ints, starts.codes)
-	if w, ok := g.x.windows.(aggregate.Session); ok {
-		return r, r.split(w, g)
-	}
 	if len(r.columns) > at+1 {
 		ends := r.columns[at+1]
 		r.ends = gatherCodes(nil, ends.values.Ints, ends.codes)
+	}
+	switch w := g.x.windows.(type) {
+	case aggregate.Session:
+		return r, r.split(w, g)
+	case aggregate.Sliding, aggregate.Counted:
+		return r, r.frame(g)
+	}
+	if r.ends != nil {
 		return r, nil
 	}
 	ends := make([]int64, len(starts.values.Ints))
@@ -128,19 +132,8 @@ func gatherCodes[T any](dst, list []T, codes []uint32) []T {
 
 // split makes sessions of groups that have one time each.
 func (r *groupRows) split(w aggregate.Session, g *grouper) error {
-	at := len(r.groups)
-	of := make([]uint32, r.n) // the group without its time
-	if at > 0 {
-		of = g.pairs[at-1].left
-	}
-	order := make([]uint32, r.n)
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	times := r.starts
-	slices.SortFunc(order, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(of[a], of[b]), cmp.Compare(times[a], times[b]))
-	})
+	at, times := len(r.groups), r.starts
+	order, of := r.families(g)
 	to := make([]uint32, r.n)
 	shows := r.together(g, of)
 	codes := make([][]uint32, at)
@@ -225,9 +218,9 @@ func (g *groupColumn) load(c *Column, from, to int) {
 }
 
 // edges are the ends of the windows of groups, and the last rows before them, for
-// aggregates over time; nil without windows.
+// aggregates over time; nil without windows, and in counted ones.
 func (r *groupRows) edges() []aggregate.Edges {
-	if r.windows == nil || !slices.ContainsFunc(r.sums, func(s summing) bool { return s.ordered }) {
+	if _, counted := r.windows.(aggregate.Counted); counted || r.windows == nil || !slices.ContainsFunc(r.sums, func(s summing) bool { return s.ordered }) {
 		return nil
 	}
 	edges := make([]aggregate.Edges, r.n)

@@ -12,7 +12,7 @@ import (
 // to their aggregates, or what other groupers have of the same groups.
 type grouper struct {
 	x       *executor
-	columns []dictionary // of groups, then of starts and, of hopping windows, ends
+	columns []dictionary // of groups, then of starts and, of hopping windows, ends; of counted ones positions
 	pairs   []pairing    // of the columns but the first
 	shown   [][]uint32   // by column, of which value a group shows; nil where a class is one value
 	sums    []summing
@@ -36,7 +36,7 @@ func (x *executor) newGrouper() (*grouper, error) {
 	n := len(x.groups)
 	switch x.window.kind {
 	case noWindow:
-	case hopWindow:
+	case hopWindow, countedWindow:
 		n += 2
 	default:
 		n++
@@ -99,6 +99,10 @@ func (p *plan) windowOf() aggregate.Window {
 		return aggregate.Hopping{Size: w.size, Slide: w.by}
 	case sessionWindow:
 		return aggregate.Session{Gap: w.size}
+	case slidingWindow:
+		return aggregate.Sliding{Size: w.size}
+	case countedWindow:
+		return aggregate.Counted{N: int64(w.n)}
 	case calendarWindow:
 		return aggregate.Calendar{Unit: w.unit, N: w.n, Zone: p.zone}
 	}
@@ -149,9 +153,24 @@ func (g *grouper) assign(b *batch) ([]uint16, error) {
 	if h, ok := w.(aggregate.Hopping); ok {
 		return g.hop(h, b.rows(b.sel)), nil
 	}
-	// Of sessions the times are the starts; of even windows they are as good when
-	// starts are numbered.
+	if _, ok := w.(aggregate.Counted); ok {
+		return b.sel, g.stand(b)
+	}
+	// Of sessions and sliding windows the times are the starts; of even windows they are
+	// as good when starts are numbered.
 	return b.sel, nil
+}
+
+// stand makes ends the positions of rows.
+func (g *grouper) stand(b *batch) error {
+	c, err := b.column(g.x.seqSlot)
+	if err != nil {
+		return err
+	}
+	for _, i := range b.rows(b.sel) {
+		g.ends = append(g.ends, c.Value(int(i)).Int64())
+	}
+	return nil
 }
 
 func (g *grouper) hop(w aggregate.Hopping, rows []uint16) []uint16 {

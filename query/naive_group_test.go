@@ -43,6 +43,9 @@ func naiveGroups(p *plan, rows []naiveSlots) ([]naiveSlots, error) {
 	if p.window.kind == sessionWindow {
 		groups = sessions(groups, int64(p.window.size))
 	}
+	if p.window.kind == slidingWindow || p.window.kind == countedWindow {
+		groups = p.naiveFrames(groups)
+	}
 	if len(groups) == 0 && len(p.groups) == 0 && p.window.kind == noWindow {
 		groups = append(groups, &naiveGroup{})
 	}
@@ -61,6 +64,37 @@ func sessions(groups []*naiveGroup, gap int64) (all []*naiveGroup) {
 				all = append(all, s)
 			}
 			s.rows, s.end = append(s.rows, r), r.time+gap
+		}
+	}
+	return all
+}
+
+// naiveFrames makes windows of each group's rows, which are in one so far: one that ends
+// with each time that there is, or one of so many rows of the first source.
+func (p *plan) naiveFrames(groups []*naiveGroup) (all []*naiveGroup) {
+	for _, g := range groups {
+		slices.SortFunc(g.rows, func(a, b naiveSlots) int { return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq)) })
+		events := 0
+		for i, r := range g.rows {
+			if i > 0 && g.rows[i-1].time == r.time && (p.window.kind == slidingWindow || g.rows[i-1].seq == r.seq) {
+				if p.window.kind == countedWindow { // another row of one event
+					w := all[len(all)-1]
+					w.rows = append(w.rows, r)
+				}
+				continue
+			}
+			if p.window.kind == slidingWindow {
+				w := &naiveGroup{by: g.by, start: r.time - int64(p.window.size) + 1, end: r.time + 1}
+				w.rows = slices.DeleteFunc(slices.Clone(g.rows), func(o naiveSlots) bool { return o.time < w.start || o.time >= w.end })
+				all = append(all, w)
+				continue
+			}
+			if events%p.window.n == 0 {
+				all = append(all, &naiveGroup{by: g.by, start: r.time})
+			}
+			events++
+			w := all[len(all)-1]
+			w.rows, w.end = append(w.rows, r), r.time+1
 		}
 	}
 	return all
@@ -123,7 +157,7 @@ func naiveAggregates(p *plan, groups []*naiveGroup) (rows []naiveSlots, err erro
 			row = append(row, timeValue(g.start), timeValue(g.end))
 		}
 		for _, a := range p.aggregates {
-			v, err := a.naive(g, p.window.kind != noWindow)
+			v, err := a.naive(g, p.window.kind != noWindow && p.window.kind != countedWindow)
 			if err != nil {
 				return nil, err
 			}

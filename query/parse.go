@@ -368,6 +368,8 @@ func (p *parser) window() Window {
 		return Hop(size, p.span())
 	case p.word("SESSION"):
 		return Session(p.span())
+	case p.word("SLIDING"):
+		return Slide(p.span())
 	case p.is("INTERVAL"):
 		w := Tumble(p.span(), 0)
 		if p.word("OFFSET") {
@@ -409,14 +411,17 @@ func (p *parser) calendar() Window {
 	if p.tok.kind == numberToken {
 		n, err := strconv.Atoi(p.tok.text)
 		if err != nil {
-			p.expected("a whole number of days, weeks, months, quarters or years")
+			p.expected("a whole number of days, weeks, months, quarters, years or events")
 		}
 		w.n = n
 		p.advance()
+		if p.word("EVENT") || p.word("EVENTS") {
+			return Every(n)
+		}
 	}
 	unit, ok := calendarUnit(p.tok)
 	if !ok {
-		p.expected("a window: day, week, month, quarter, year, INTERVAL, HOP or SESSION")
+		p.expected("a window: day, week, month, quarter, year, INTERVAL, HOP, SESSION, SLIDING or a number of EVENTS")
 	}
 	w.unit = unit
 	p.advance()

@@ -162,6 +162,10 @@ func (p *printer) window(w Window) {
 		span(" BY ", w.by)
 	case sessionWindow:
 		span("SESSION ", w.size)
+	case slidingWindow:
+		span("SLIDING ", w.size)
+	case countedWindow:
+		p.WriteString(strconv.Itoa(w.n) + " EVENTS")
 	case calendarWindow:
 		if w.n != 1 {
 			p.WriteString(strconv.Itoa(w.n) + " ")

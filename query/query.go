@@ -403,13 +403,13 @@ const (
 	AsOfLeftJoin                 // and rows of the left side without one
 )
 
-// Window is how time is cut into windows: made by [Tumble], [Hop], [Session] or
-// [Calendar]. The zero Window is none.
+// Window is how time is cut into windows: made by [Tumble], [Hop], [Session], [Slide],
+// [Every] or [Calendar]. The zero Window is none.
 type Window struct {
 	kind windowKind
-	size time.Duration // the gap of a session
+	size time.Duration // of sessions the gap
 	by   time.Duration // between starts of hopping windows, offset of tumbling ones
-	n    int           // units of a calendar window
+	n    int           // units of a calendar window, rows of a counted one
 	unit Unit
 	zone string
 	at   int // 1 + where it stands in the text
@@ -422,6 +422,8 @@ const (
 	tumbleWindow
 	hopWindow
 	sessionWindow
+	slidingWindow
+	countedWindow
 	calendarWindow
 )
 
@@ -449,6 +451,17 @@ func Hop(size, every time.Duration) Window { return Window{kind: hopWindow, size
 
 // Session is windows that end where for longer than gap nothing happens.
 func Session(gap time.Duration) Window { return Window{kind: sessionWindow, size: gap} }
+
+// Slide is windows that end with a row each, and hold what is less than size older.
+func Slide(size time.Duration) Window { return Window{kind: slidingWindow, size: size} }
+
+// Every is windows of n rows each, in the order of time and seq.
+func Every(n int) Window { return Window{kind: countedWindow, n: n} }
+
+// depends reports whether a row's window depends on other rows.
+func (w *Window) depends() bool {
+	return w.kind == sessionWindow || w.kind == slidingWindow || w.kind == countedWindow
+}
 
 // Calendar is windows of n days, weeks, months, quarters or years of the calendar
 // in a time zone, "" for UTC.

@@ -124,7 +124,7 @@ func randomQuery(r *rand.Rand) Query {
 		q = q.GroupBy(e())
 	}
 	length := func() time.Duration { return time.Duration(r.Int64N(math.MaxInt64)) }
-	q = q.Window(pick(r, Window{}, Tumble(length(), length()), Hop(length(), length()), Session(length()),
+	q = q.Window(pick(r, Window{}, Tumble(length(), length()), Hop(length(), length()), Session(length()), Slide(length()), Every(r.IntN(3)+1),
 		Calendar(r.IntN(3)+1, pick(r, Day, Week, Month, Quarter, Year), pick(r, "", "Europe/Berlin"))))
 	if r.IntN(3) == 0 {
 		q = q.Having(e()).Distinct()

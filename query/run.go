@@ -130,7 +130,7 @@ func (x *executor) place() {
 	if placed || x.windows != nil || slices.ContainsFunc(x.joins, asOf) {
 		x.timeSlot = x.slotOf("time")
 	}
-	if placed {
+	if placed || x.window.kind == countedWindow {
 		x.seqSlot = x.slotOf("seq")
 	}
 	if placed && x.sources[0].kind == allEventsSource {

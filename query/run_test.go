@@ -269,6 +269,7 @@ func (r *asker) query() Query {
 		}
 		if s.kind != changesSource && r.IntN(2) == 0 {
 			q = q.Window(pick(r.Rand, Tumble(36*time.Hour, 5*time.Hour), Hop(48*time.Hour, 12*time.Hour), Session(20*time.Hour),
+				Slide(40*time.Hour), Every(1+r.IntN(4)),
 				Calendar(1, Day, "Europe/Berlin"), Calendar(2, Week, ""), Calendar(1, Month, "")))
 			shown = append(shown, Col(windowStart), Col(windowEnd))
 		}

@@ -168,12 +168,12 @@ func (g *grouper) allCodes() [][]uint32 {
 	return codes
 }
 
-// hashes is a hash of what each group is of, sessions left out: those of one group
-// have to stay together.
+// hashes is a hash of what each group is of, without windows that depend on other rows:
+// those of one family have to stay together.
 func (g *grouper) hashes(codes [][]uint32) []uint64 {
 	hashes := make([]uint64, g.groups)
 	for k := range g.columns {
-		if k == len(g.x.groups) && g.x.window.kind == sessionWindow {
+		if k == len(g.x.groups) && g.x.window.depends() {
 			break
 		}
 		d := &g.columns[k]

@@ -10,7 +10,7 @@ import (
 // unreserved are the keywords that are names too where a name can stand.
 var unreserved = []string{
 	"AGGREGATE", "AGGREGATES", "ANALYZE", "ASC", "AT", "BY", "CHANGES", "CREATE", "DESC", "DROP", "ESCAPE", "EVENTS", "FILTER",
-	"FIRST", "FLOAT64", "HISTORY", "HOP", "JSON", "LAST", "NULLS", "OVER", "PARTITION", "SESSION", "SHOW", "STATE", "TIME", "TO",
+	"FIRST", "FLOAT64", "HISTORY", "HOP", "JSON", "LAST", "NULLS", "OVER", "PARTITION", "SESSION", "SHOW", "SLIDING", "STATE", "TIME", "TO",
 }
 
 // Keywords is the keywords in upper case, sorted, for who offers to complete them.
