@@ -99,12 +99,6 @@ func (c *Canvas) Bar(ink Ink, at Point, width, height float64) {
 	fmt.Fprintf(&c.b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="currentColor"/>`+"\n", ink, at.X, at.Y, width, height)
 }
 
-// HollowBar draws the dashed outline of a rectangle.
-func (c *Canvas) HollowBar(ink Ink, at Point, width, height float64) {
-	fmt.Fprintf(&c.b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="none" stroke="currentColor" stroke-width="1.5" stroke-dasharray="4 3"/>`+"\n",
-		ink, at.X, at.Y, width, height)
-}
-
 // Dot draws a dot. Its tip, if it has one, is shown to who points at it.
 func (c *Canvas) Dot(ink Ink, at Point, radius float64, tip string) {
 	fmt.Fprintf(&c.b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%g" fill="currentColor"`, ink, at.X, at.Y, radius)
