@@ -38,6 +38,12 @@ func (a *app) aggregateCommand() *cobra.Command {
   watch NAME          the windows, then each change of one, until Ctrl-C
   drop NAME           end it
 
+Behind the SELECT of create may stand when windows are complete (WATERMARK), how
+long after that they stay provisional (GRACE) and how long they are kept (KEEP):
+
+  create warm "SELECT avg(celsius) FROM readings GROUP BY WINDOW day
+    WATERMARK BY sensor BOUND INTERVAL '5 minutes' KEEP INTERVAL '365 days'"
+
 --svg draws a picture: over windows a line for each of the eight groups with the
 most in them, dashed to what is provisional, in the zone of the windows; without
 windows a bar for each group.
@@ -104,9 +110,9 @@ func (a *app) carryOut(ctx context.Context, db *store.DB, q query.Query) error {
 // createAggregate defines an aggregate and waits until it is built: a command that
 // ends is one that keeps nothing any more.
 func (a *app) createAggregate(ctx context.Context, db *store.DB, name, text string) error {
-	q, err := query.Parse(text)
+	q, err := query.Parse("CREATE AGGREGATE " + quoted(name) + " AS " + text)
 	if err == nil {
-		err = a.carryOut(ctx, db, q.CreateAggregate(name))
+		err = a.carryOut(ctx, db, q)
 	}
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (c *completer) complete(line string, pos int) (head string, words []string,
 	case first == "DROP" && last == "AGGREGATE":
 		words = quotedAll(c.aggregates())
 	default:
-		words = c.expression(text + tail)
+		words = append(c.expression(text+tail), query.Keywords(first == "CREATE")...)
 	}
 	return head, matching(words, prefix), tail
 }
@@ -70,13 +70,13 @@ func (c *completer) command(head, prefix string) (string, string, []string) {
 	return head, prefix, nil
 }
 
-// expression is all that an expression or a clause can begin with.
+// expression is the names that an expression can begin with.
 func (c *completer) expression(text string) []string {
 	words := c.columns(text)
 	for _, f := range query.Functions() {
 		words = append(words, f+"(")
 	}
-	return append(words, query.Keywords()...)
+	return words
 }
 
 // columns are those of the streams that a text names, or of all if it names none.
@@ -140,7 +140,7 @@ func matching(words []string, prefix string) []string {
 		if len(w) < len(prefix) || !strings.EqualFold(w[:len(prefix)], prefix) {
 			continue
 		}
-		if prefix != "" && strings.ToLower(prefix) == prefix && strings.ToUpper(w) == w && slices.Contains(query.Keywords(), w) {
+		if prefix != "" && strings.ToLower(prefix) == prefix && strings.ToUpper(w) == w && slices.Contains(query.Keywords(true), w) {
 			w = strings.ToLower(w)
 		}
 		found = append(found, w)

@@ -124,7 +124,7 @@ func (k *kept) picture(d *aggregate.Definition, column string) (*picture, error)
 		drawn.Measures = d.Measures[i : i+1]
 	}
 	seq := k.rows[0][len(k.names)-1]
-	p.about = []string{drawn.String(), "exact at position " + decimal(uint64(seq.Int64()))}
+	p.about = []string{query.Describe(drawn), "exact at position " + decimal(uint64(seq.Int64()))}
 	k.trace(p, groups, y)
 	switch {
 	case len(p.traces) == 0:
