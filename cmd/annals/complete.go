@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/annalsdb/annals/query"
+	"github.com/annalsdb/annals/store"
 )
 
 // completer offers words of the language, and names of a database.
@@ -82,7 +83,7 @@ func (c *completer) expression(text string) []string {
 // columns are those of the streams that a text names, or of all if it names none.
 func (c *completer) columns(text string) []string {
 	words := slices.Clone(ownColumns)
-	all, _ := c.catalog.Streams()
+	all := c.names()
 	named := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !strings.Contains(text, s) })
 	if len(named) == 0 {
 		named = all
@@ -106,9 +107,12 @@ func (c *completer) fieldsOf(stream string) []string {
 	return fields
 }
 
-func (c *completer) streams() []string {
-	names, _ := c.catalog.Streams()
-	return quotedAll(names)
+func (c *completer) streams() []string { return quotedAll(c.names()) }
+
+// names is the streams but that of the definitions of aggregates, which SHOW tells.
+func (c *completer) names() []string {
+	all, _ := c.catalog.Streams()
+	return slices.DeleteFunc(all, func(s string) bool { return s == store.AggregateStream })
 }
 
 // quotedAll is names as the language writes them.

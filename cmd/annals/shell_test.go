@@ -10,10 +10,12 @@ import (
 	"testing"
 )
 
-// someCatalog is two streams.
+// someCatalog is two streams, and that of the definitions of aggregates.
 type someCatalog struct{}
 
-func (someCatalog) Streams() ([]string, error) { return []string{"orders", "order lines"}, nil }
+func (someCatalog) Streams() ([]string, error) {
+	return []string{"annals.aggregates", "order lines", "orders"}, nil
+}
 
 func (someCatalog) Fields(stream string) ([]string, error) {
 	if stream == "orders" {
