@@ -153,8 +153,29 @@ func (d Definition) String() string {
 		b.WriteString([]string{" by ", ", "}[min(i, 1)])
 		b.WriteString(in.String())
 	}
-	fmt.Fprintf(&b, " over %s", d.window())
+	fmt.Fprintf(&b, " over %s%s", d.window(), d.marks())
 	return b.String()
+}
+
+// marks is when windows are complete and how long they are kept, as far as that is said:
+// " watermark by $key bound 5m0s keep 24h0m0s".
+func (d *Definition) marks() string {
+	w, text := d.Watermark, ""
+	if !w.Source.isZero() {
+		text = " by " + w.Source.String()
+	}
+	text += mark("bound", w.Bound) + mark("skew", w.Skew) + mark("idle", w.Idle) + mark("delay", w.MaxDelay)
+	if text != "" {
+		text = " watermark" + text
+	}
+	return text + mark("grace", d.Grace) + mark("keep", d.Keep)
+}
+
+func mark(word string, d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return " " + word + " " + d.String()
 }
 
 func (d *Definition) window() Window {

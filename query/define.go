@@ -8,8 +8,8 @@ import (
 
 // Aggregate is the definition of a maintained aggregate that answers what q, made by
 // [Query.CreateAggregate] or parsed from CREATE AGGREGATE, selects: groups, windows and
-// aggregate functions of the events of a stream that a condition is true of. What no
-// aggregate keeps is an [*Error] at its place. A nil catalog knows no names.
+// aggregate functions of the events of a stream that a condition is true of; and what
+// CREATE AGGREGATE says behind that. What no aggregate keeps is an [*Error] at its place. A nil catalog knows no names.
 func (q Query) Aggregate(catalog Catalog, params ...any) (aggregate.Definition, error) {
 	var d aggregate.Definition
 	p, err := bind(q, catalog, params)
@@ -23,7 +23,7 @@ func (q Query) Aggregate(catalog Catalog, params ...any) (aggregate.Definition, 
 	}
 	m := definer{binder{catalog: catalog, plan: p}, q, &d, len(params)}
 	d.Name, d.Stream, d.Window = q.name.name, p.sources[0].stream, p.windowOf()
-	for _, step := range []func() error{m.whole, m.where, m.by, m.measures} {
+	for _, step := range []func() error{m.whole, m.where, m.by, m.measures, m.marks} {
 		if err := step(); err != nil {
 			return d, err
 		}

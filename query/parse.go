@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type parser struct {
 	tok   token
 	err   *Error
 	depth int // of expressions in expressions
+
+	creating bool // an aggregate: behind a source stand words of its own
 }
 
 // advance moves to the next token.
@@ -256,7 +259,7 @@ func (p *parser) source() (s Source) {
 	if p.is("AS") && !p.followed("AS", "OF") {
 		p.advance()
 		s.alias = p.name("a name for the source")
-	} else if p.isName() {
+	} else if p.isName() && !(p.creating && slices.ContainsFunc(markWords, p.is)) {
 		s.alias = p.name("")
 	}
 	s.moment = p.moment()
@@ -380,14 +383,20 @@ func (p *parser) window() Window {
 	return p.calendar()
 }
 
-// span reads an interval that is of one length wherever it begins.
+// span reads the interval of a window.
 func (p *parser) span() time.Duration {
+	return p.fixed("expected a shorter one without months, or WINDOW month")
+}
+
+// fixed reads an interval that is of one length wherever it begins; else it fails with
+// what to do.
+func (p *parser) fixed(instead string) time.Duration {
 	at := p.tok.at
 	p.must("INTERVAL")
 	v := p.interval()
 	ns, ok := v.fixed()
 	if !ok {
-		p.fail(at, "INTERVAL %s has no length in hours: expected a shorter one without months, or WINDOW month", quoteString(v.String()))
+		p.fail(at, "INTERVAL %s has no length in hours: %s", quoteString(v.String()), instead)
 	}
 	return time.Duration(ns)
 }

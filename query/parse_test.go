@@ -101,7 +101,8 @@ func TestParse_Deep(t *testing.T) {
 
 // FuzzParse: no text is a panic; an error has a place in it; what is parsed is
 // printed as what is parsed as the same; and can be bound, or not, with an error that
-// has a place. Parsing allocates no more than 16 KiB and 512 bytes for each of the text.
+// has a place; an aggregate is described as what creates it again. Parsing allocates no
+// more than 16 KiB and 512 bytes for each of the text.
 func FuzzParse(f *testing.F) {
 	for _, file := range []string{"testdata/parse.txt", "testdata/eval.txt", "testdata/bind.txt", "testdata/run.txt"} {
 		script, err := os.ReadFile(file)
@@ -115,6 +116,9 @@ func FuzzParse(f *testing.F) {
 				f.Add(text)
 			}
 		}
+	}
+	for text := range described {
+		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var q Query
@@ -134,6 +138,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if !again.Equal(q) || again.String() != printed {
 			t.Fatalf("%s\nis printed as %s\nwhich is printed as %s", text, printed, again)
+		}
+		if d, err := q.Aggregate(nil); q.verb == creates && err == nil {
+			if of := Describe(d); of == d.String() {
+				t.Fatalf("%s\nis described as %s, which cannot be entered again", text, of)
+			}
 		}
 		p, err := bind(q, nil, []any{1, "2024-03-01", 2.5})
 		if err != nil {

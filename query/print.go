@@ -147,23 +147,20 @@ func (p *printer) bound(words string, e Expr) {
 }
 
 func (p *printer) window(w Window) {
-	span := func(words string, d time.Duration) {
-		p.WriteString(words + "INTERVAL " + quoteString(interval{nanos: int64(d)}.String()))
-	}
 	p.WriteString("WINDOW ")
 	switch w.kind {
 	case tumbleWindow:
-		span("", w.size)
+		p.span("", w.size)
 		if w.by != 0 {
-			span(" OFFSET ", w.by)
+			p.span(" OFFSET ", w.by)
 		}
 	case hopWindow:
-		span("HOP ", w.size)
-		span(" BY ", w.by)
+		p.span("HOP ", w.size)
+		p.span(" BY ", w.by)
 	case sessionWindow:
-		span("SESSION ", w.size)
+		p.span("SESSION ", w.size)
 	case slidingWindow:
-		span("SLIDING ", w.size)
+		p.span("SLIDING ", w.size)
 	case countedWindow:
 		p.WriteString(strconv.Itoa(w.n) + " EVENTS")
 	case calendarWindow:
@@ -175,6 +172,11 @@ func (p *printer) window(w Window) {
 			p.WriteString(" IN " + quoteString(w.zone))
 		}
 	}
+}
+
+// span writes words and a length of time.
+func (p *printer) span(words string, d time.Duration) {
+	p.WriteString(words + "INTERVAL " + quoteString(interval{nanos: int64(d)}.String()))
 }
 
 // clause writes words and e, if there is an e.

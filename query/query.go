@@ -16,6 +16,7 @@ import (
 type Query struct {
 	verb     verb
 	name     Expr // of the aggregate that is created or dropped
+	marks    marks
 	explain  Explained
 	distinct bool
 	items    []Item
@@ -221,7 +222,7 @@ func (s Source) unplaced() Source {
 
 // each is a copy of q with f of each of its expressions.
 func (q Query) each(f func(Expr) Expr) Query {
-	q.name = f(q.name)
+	q.name, q.marks.source = f(q.name), f(q.marks.source)
 	q.items = mapped(q.items, func(i Item) Item { return Item{f(i.Expr), i.Name} })
 	q.from = q.from.each(f)
 	q.joins = mapped(q.joins, func(j Join) Join { return Join{j.Kind, j.Source.each(f), f(j.On)} })

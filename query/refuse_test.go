@@ -175,7 +175,7 @@ func TestStatements_Built(t *testing.T) {
 	if err := run(create); err != nil {
 		t.Fatal(err)
 	}
-	if got := shown(); !strings.HasPrefix(got, "totals: totals: count(*) as n of s") || strings.Count(got, ";") != 1 {
+	if got := shown(); !strings.HasPrefix(got, "totals: CREATE AGGREGATE totals AS SELECT key, count(*) AS n FROM s GROUP BY key;") || strings.Count(got, ";") != 1 {
 		t.Errorf("shown: %s", got)
 	}
 	var placed *Error

@@ -26,8 +26,9 @@ func (p *parser) statement() (q Query) {
 	case p.followed("CREATE", "AGGREGATE"):
 		name := p.namedAggregate()
 		p.must("AS")
+		p.creating = true
 		q = p.selection()
-		q.verb, q.name = creates, name
+		q.verb, q.name, q.marks = creates, name, p.marks()
 	case p.followed("DROP", "AGGREGATE"):
 		q.verb, q.name = drops, p.namedAggregate()
 	case p.followed("SHOW", "AGGREGATES"):
@@ -61,9 +62,12 @@ func (p *printer) statement(q Query) {
 		return
 	}
 	p.query(q)
+	p.marks(q.marks)
 }
 
-// CreateAggregate makes q the definition of a maintained aggregate, for [Run].
+// CreateAggregate makes q the definition of a maintained aggregate, for [Run]. What
+// CREATE AGGREGATE says behind the SELECT is set in what [Query.Aggregate] makes of it,
+// for [store.DB.Maintain].
 func (q Query) CreateAggregate(name string) Query {
 	q.verb, q.name = creates, Col(name)
 	return q.made()
@@ -72,8 +76,8 @@ func (q Query) CreateAggregate(name string) Query {
 // DropAggregate ends a maintained aggregate.
 func DropAggregate(name string) Query { return Query{verb: drops, name: Col(name)} }
 
-// ShowAggregates lists the maintained aggregates: the name, the definition, the position
-// up to which the log was followed, and whether all windows are kept.
+// ShowAggregates lists the maintained aggregates: the name, the definition as [Describe]
+// has it, the position up to which the log was followed, and whether all windows are kept.
 func ShowAggregates() Query { return Query{verb: shows} }
 
 // errReadOnly: a statement about aggregates was asked of what has none.
@@ -134,7 +138,7 @@ func showAll(db *store.DB) *Batch {
 	b := newBatchOf(4)
 	for _, a := range db.Aggregates() {
 		d, p := a.Definition(), a.Progress()
-		for i, v := range []Value{segment.StringOf(d.Name), segment.StringOf(d.String()), segment.Int64Of(int64(p.Seq)), segment.BoolOf(p.Built)} {
+		for i, v := range []Value{segment.StringOf(d.Name), segment.StringOf(Describe(d)), segment.Int64Of(int64(p.Seq)), segment.BoolOf(p.Built)} {
 			b.Columns[i].append(v)
 		}
 		b.Rows++

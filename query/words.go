@@ -13,9 +13,15 @@ var unreserved = []string{
 	"FIRST", "FLOAT64", "HISTORY", "HOP", "JSON", "LAST", "NULLS", "OVER", "PARTITION", "SESSION", "SHOW", "SLIDING", "STATE", "TIME", "TO",
 }
 
-// Keywords is the keywords in upper case, sorted, for who offers to complete them.
-func Keywords() []string {
-	return slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(reserved)), unreserved...)))
+// Keywords is the keywords in upper case, sorted, for who offers to complete them. Those
+// that stand in CREATE AGGREGATE alone are among them if that is what is written.
+func Keywords(creating bool) []string {
+	all := append(slices.Collect(maps.Keys(reserved)), unreserved...)
+	if creating {
+		all = append(append(all, markWords...), watermarkWords...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Functions is the names of the functions and aggregates, sorted.

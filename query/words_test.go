@@ -39,7 +39,7 @@ func TestKeywords(t *testing.T) {
 			}
 		}
 	}
-	keywords := Keywords()
+	keywords := Keywords(true)
 	for _, k := range keywords {
 		if !words[k] {
 			t.Errorf("%s is in no rule", k)

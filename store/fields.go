@@ -35,7 +35,7 @@ func (s kindSet) list() (kinds []ValueKind) {
 	return kinds
 }
 
-// Streams is the names of the streams, in order.
+// Streams is the names of the streams of [DB.Streams], in order.
 func (v *View) Streams() (names []string, err error) {
 	if v.db.closed.Load() {
 		return nil, ErrClosed

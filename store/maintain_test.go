@@ -348,6 +348,9 @@ func TestMaintain_Replaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !slices.ContainsFunc(db.Streams(), func(s Stream) bool { return s.Name == AggregateStream }) {
+		t.Errorf("the stream of definitions is none of %v", db.Streams())
+	}
 	same, err := db.Maintain(bg, counting("sales"))
 	if err != nil || same != a {
 		t.Fatalf("the same again is %p, not %p: %v", same, a, err)

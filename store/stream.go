@@ -202,7 +202,9 @@ func sameDefinition(have, want Stream) error {
 	return nil
 }
 
-// Streams is the defined streams by name.
+// Streams is the defined streams by name: all that events can be of. [AggregateStream] is
+// one of them as soon as an aggregate has been defined, since who reads events of all
+// streams meets its events too; who lists streams for people may leave it out.
 func (db *DB) Streams() []Stream {
 	var all []Stream
 	for _, s := range db.streams.Load().list {

@@ -2,12 +2,11 @@ package report
 
 import (
 	"fmt"
-	"html"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/annalsdb/annals/bench/load"
+	"github.com/annalsdb/annals/cmd/annals/svg"
 )
 
 // curve is a chart of lines, both of whose axes are logarithmic.
@@ -91,15 +90,12 @@ const (
 	plotHeight                         = panelHeight - marginTop - marginBottom
 )
 
-// colours are told apart by those who do not see all colours (Okabe and Ito, 2008).
-var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"}
-
 // SVG is all that can be drawn: bars for each workload and size, then curves, two
 // panels in a row.
 func (r *Results) SVG() string {
-	var panels []string
+	var panels []*svg.Canvas
 	for _, g := range r.groups() {
-		if p := barPanel(&g); p != "" {
+		if p := barPanel(&g); p != nil {
 			panels = append(panels, p)
 		}
 	}
@@ -109,33 +105,23 @@ func (r *Results) SVG() string {
 // GrowthSVG is the curves alone.
 func (r *Results) GrowthSVG() string { return document(r.linePanels()) }
 
-func (r *Results) linePanels() (panels []string) {
+func (r *Results) linePanels() (panels []*svg.Canvas) {
 	for _, c := range r.curves() {
 		panels = append(panels, c.panel())
 	}
 	return panels
 }
 
-func document(panels []string) string {
-	var b strings.Builder
-	rows := (len(panels) + 1) / 2
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">`+"\n",
-		2*panelWidth, rows*panelHeight)
-	b.WriteString(`<rect width="100%" height="100%" fill="white"/>` + "\n")
+func document(panels []*svg.Canvas) string {
+	var all svg.Canvas
 	for i, p := range panels {
-		fmt.Fprintf(&b, "<g transform=\"translate(%d %d)\">\n%s</g>\n", i%2*panelWidth, i/2*panelHeight, p)
+		all.Canvas(svg.Point{X: float64(i % 2 * panelWidth), Y: float64(i / 2 * panelHeight)}, p)
 	}
-	b.WriteString("</svg>\n")
-	return b.String()
+	return all.Document(2*panelWidth, (len(panels)+1)/2*panelHeight)
 }
 
-func text(x, y float64, anchor, s string) string {
-	return fmt.Sprintf(`<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", x, y, anchor, html.EscapeString(s))
-}
-
-// barPanel is the main figures of a group.
-func barPanel(g *group) string {
-	var b strings.Builder
+// barPanel is the main figures of a group, nil if there are none.
+func barPanel(g *group) *svg.Canvas {
 	most, n := 0.0, 0
 	for _, e := range g.entries {
 		if s, ok := e.main(); ok && e.Side != LimitSide {
@@ -143,42 +129,42 @@ func barPanel(g *group) string {
 		}
 	}
 	if n == 0 {
-		return ""
+		return nil
 	}
-	b.WriteString(text(8, 20, "start", fmt.Sprintf("%s, %s events", g.workload.Name, load.Count(g.events))))
+	var c svg.Canvas
+	c.Text(svg.Point{X: 8, Y: 20}, svg.Start, svg.Plain, fmt.Sprintf("%s, %s events", g.workload.Name, load.Count(g.events)))
 	height, at := min(float64(plotHeight)/float64(n), 28), float64(marginTop)
 	for _, e := range g.entries {
 		s, ok := e.main()
 		if !ok || e.Side == LimitSide {
 			continue
 		}
-		width := s.median / most * plotWidth
-		b.WriteString(text(marginLeft-6, at+height/2+4, "end", e.Side))
-		fmt.Fprintf(&b, `<rect x="%d" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`+"\n", marginLeft, at+2, width, height-4, colour(e.Side))
-		fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="black"/>`+"\n",
-			marginLeft+s.min/most*plotWidth, marginLeft+s.max/most*plotWidth, at+height/2, at+height/2)
-		b.WriteString(text(marginLeft+s.max/most*plotWidth+5, at+height/2+4, "start", s.String()))
+		place := func(v, down float64) svg.Point { return svg.Point{X: marginLeft + v/most*plotWidth, Y: at + down} }
+		c.Text(svg.Point{X: marginLeft - 6, Y: at + height/2 + 4}, svg.End, svg.Plain, e.Side)
+		c.Bar(ink(e.Side), place(0, 2), s.median/most*plotWidth, height-4)
+		c.Line(svg.Plain, 1, place(s.min, height/2), place(s.max, height/2))
+		c.Text(svg.Point{X: place(s.max, 0).X + 5, Y: at + height/2 + 4}, svg.Start, svg.Plain, s.String())
 		at += height
 	}
-	return b.String()
+	return &c
 }
 
-// colour is always the same of a side.
-func colour(side string) string {
+// ink is always the same of a side.
+func ink(side string) svg.Ink {
 	switch side {
 	case "annals":
-		return colours[0]
+		return svg.Data(0)
 	case "bbolt":
-		return colours[1]
+		return svg.Data(1)
 	}
 	h := uint32(2166136261)
 	for i := range len(side) {
 		h = (h ^ uint32(side[i])) * 16777619
 	}
-	return colours[2+h%uint32(len(colours)-2)]
+	return svg.Data(2 + int(h%(svg.Inks-2)))
 }
 
-func (c *curve) panel() string {
+func (c *curve) panel() *svg.Canvas {
 	var xs, ys []float64
 	for _, s := range c.series {
 		for _, p := range s.points {
@@ -186,30 +172,33 @@ func (c *curve) panel() string {
 		}
 	}
 	x, y := newAxis(xs), newAxis(ys)
-	var b strings.Builder
-	b.WriteString(text(8, 20, "start", c.title))
+	place := func(px, py float64) svg.Point {
+		return svg.Point{X: marginLeft + px*plotWidth, Y: marginTop + (1-py)*plotHeight}
+	}
+	var of svg.Canvas
+	of.Text(svg.Point{X: 8, Y: 20}, svg.Start, svg.Plain, c.title)
 	for _, v := range x.ticks() {
-		px := marginLeft + x.place(v)*plotWidth
-		fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="#ddd"/>`+"\n", px, px, marginTop, marginTop+plotHeight)
-		b.WriteString(text(px, marginTop+plotHeight+16, "middle", Format(v, c.xUnit)))
+		foot := place(x.place(v), 0)
+		of.Line(svg.Faint, 1, place(x.place(v), 1), foot)
+		of.Text(svg.Point{X: foot.X, Y: foot.Y + 16}, svg.Middle, svg.Plain, Format(v, c.xUnit))
 	}
 	for _, v := range y.ticks() {
-		py := marginTop + (1-y.place(v))*plotHeight
-		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#ddd"/>`+"\n", marginLeft, marginLeft+plotWidth, py, py)
-		b.WriteString(text(marginLeft-6, py+4, "end", Format(v, c.unit)))
+		left := place(0, y.place(v))
+		of.Line(svg.Faint, 1, left, place(1, y.place(v)))
+		of.Text(svg.Point{X: left.X - 6, Y: left.Y + 4}, svg.End, svg.Plain, Format(v, c.unit))
 	}
 	for _, s := range c.series {
-		var line []string
-		var last point
+		var line []svg.Point
 		for _, p := range s.points {
-			last = point{marginLeft + x.place(p.x)*plotWidth, marginTop + (1-y.place(p.y))*plotHeight}
-			line = append(line, fmt.Sprintf("%.1f,%.1f", last.x, last.y))
-			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="2.5" fill="%s"/>`+"\n", last.x, last.y, colour(s.name))
+			at := place(x.place(p.x), y.place(p.y))
+			line = append(line, at)
+			of.Dot(ink(s.name), at, 2.5, "")
 		}
-		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", strings.Join(line, " "), colour(s.name))
-		b.WriteString(text(last.x+6, last.y+4, "start", s.name))
+		of.Line(ink(s.name), 1.5, line...)
+		last := line[len(line)-1]
+		of.Text(svg.Point{X: last.X + 6, Y: last.Y + 4}, svg.Start, svg.Plain, s.name)
 	}
-	return b.String()
+	return &of
 }
 
 // axis is a logarithmic one, from a power of ten to another.

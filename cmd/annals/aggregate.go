@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type aggregateFlags struct {
 	knownAt  uint64
 	format   *formatFlag
 	plot     bool
+	svg      string
 	column   string
 }
 
@@ -36,9 +38,20 @@ func (a *app) aggregateCommand() *cobra.Command {
   watch NAME          the windows, then each change of one, until Ctrl-C
   drop NAME           end it
 
+Behind the SELECT of create may stand when windows are complete (WATERMARK), how
+long after that they stay provisional (GRACE) and how long they are kept (KEEP):
+
+  create warm "SELECT avg(celsius) FROM readings GROUP BY WINDOW day
+    WATERMARK BY sensor BOUND INTERVAL '5 minutes' KEEP INTERVAL '365 days'"
+
+--svg draws a picture: over windows a line for each of the eight groups with the
+most in them, dashed to what is provisional, in the zone of the windows; without
+windows a bar for each group.
+
 A SELECT that asks more of it, such as ORDER BY, is one FROM its name, by query.`,
 		Example: `  annals aggregate curl.db create monthly "SELECT author, count(*) AS n FROM curl GROUP BY author, WINDOW month"
   annals aggregate curl.db read monthly --from 2024-01-01 --plot
+  annals aggregate curl.db read monthly --svg monthly.svg
   annals query curl.db "SELECT author, sum(n) AS n FROM monthly GROUP BY author ORDER BY n DESC LIMIT 5"`,
 		Args: arguments("DB", "create|list|read|watch|drop", "[NAME]", "[SELECT]"),
 	}
@@ -47,7 +60,8 @@ A SELECT that asks more of it, such as ORDER BY, is one FROM its name, by query.
 	flags.Var(&f.to, "to", "of read: windows that begin before this `TIME`")
 	flags.Uint64Var(&f.knownAt, "known-at", 0, "of read: what was known at this position (`SEQ`)")
 	flags.BoolVar(&f.plot, "plot", false, "of read: draw it: a line over time, one for each group, or bars")
-	flags.StringVar(&f.column, "column", "", "of read --plot: the column to draw; without it the first of numbers")
+	flags.StringVar(&f.svg, "svg", "", "of read and watch: draw it into this `FILE`, again after changes if it is watched")
+	flags.StringVar(&f.column, "column", "", "of --plot and --svg: the column to draw; without it the first of numbers")
 	f.format = formatFlagOf(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		names := map[string]int{"create": 2, "list": 0, "read": 1, "watch": 1, "drop": 1}
@@ -73,7 +87,7 @@ func (a *app) aggregate(ctx context.Context, db *store.DB, verb string, args []s
 	case "read":
 		return a.readAggregate(ctx, db, args[0], f)
 	case "watch":
-		return a.watchAggregate(ctx, db, args[0])
+		return a.watchAggregate(ctx, db, args[0], f)
 	case "drop":
 		return a.carryOut(ctx, db, query.DropAggregate(args[0]))
 	}
@@ -96,9 +110,9 @@ func (a *app) carryOut(ctx context.Context, db *store.DB, q query.Query) error {
 // createAggregate defines an aggregate and waits until it is built: a command that
 // ends is one that keeps nothing any more.
 func (a *app) createAggregate(ctx context.Context, db *store.DB, name, text string) error {
-	q, err := query.Parse(text)
+	q, err := query.Parse("CREATE AGGREGATE " + quoted(name) + " AS " + text)
 	if err == nil {
-		err = a.carryOut(ctx, db, q.CreateAggregate(name))
+		err = a.carryOut(ctx, db, q)
 	}
 	if err != nil {
 		return err
@@ -131,6 +145,24 @@ func (a *app) readAggregate(ctx context.Context, db *store.DB, name string, f *a
 	if err != nil {
 		return err
 	}
+	reader, err := query.DB(db)
+	if err != nil {
+		return err
+	}
+	d, q := of.Definition(), f.results(name)
+	if f.svg != "" {
+		if err := a.drawAggregate(ctx, reader, q, &d, f); err != nil || !f.plot {
+			return err
+		}
+	}
+	if f.plot {
+		return a.plotAggregate(ctx, reader, q, len(d.By), f.column)
+	}
+	return a.ask(ctx, reader, &question{text: q.String(), format: *f.format, timing: true})
+}
+
+// results asks for the windows in their order.
+func (f *aggregateFlags) results(name string) query.Query {
 	source := query.EventsOf(name)
 	if !f.from.IsZero() || !f.to.IsZero() {
 		source = source.FromTo(f.start(), f.end())
@@ -138,16 +170,7 @@ func (a *app) readAggregate(ctx context.Context, db *store.DB, name string, f *a
 	if f.knownAt > 0 {
 		source = source.KnownAt(int64(f.knownAt))
 	}
-	q := query.FromSource(source).OrderBy(query.Col("window_start"))
-	groups := len(of.Definition().By)
-	reader, err := query.DB(db)
-	if err != nil {
-		return err
-	}
-	if f.plot {
-		return a.plotAggregate(ctx, reader, q, groups, f.column)
-	}
-	return a.ask(ctx, reader, &question{text: q.String(), format: *f.format, timing: true})
+	return query.FromSource(source).OrderBy(query.Col("window_start"))
 }
 
 // The first and the last moment that there is.
@@ -168,13 +191,22 @@ func (f *aggregateFlags) end() time.Time {
 }
 
 // watchAggregate prints changes until ctx ends, which is how a watch is meant to end.
-func (a *app) watchAggregate(ctx context.Context, db *store.DB, name string) error {
+func (a *app) watchAggregate(ctx context.Context, db *store.DB, name string, f *aggregateFlags) (err error) {
 	if _, err := query.DB(db); err != nil { // expressions are handed over again
 		return err
 	}
 	of, err := db.Aggregate(name)
 	if err != nil {
 		return err
+	}
+	changed := func() {}
+	if f.svg != "" {
+		var stop context.CancelFunc
+		ctx, stop = context.WithCancel(ctx)
+		defer stop()
+		r := newRedraw(ctx, func() error { return a.drawNow(context.WithoutCancel(ctx), db, of, f) }, stop)
+		defer func() { err = cmp.Or(r.close(), err) }()
+		changed = r.change
 	}
 	for c, err := range of.Watch(ctx) {
 		if err != nil {
@@ -186,8 +218,19 @@ func (a *app) watchAggregate(ctx context.Context, db *store.DB, name string) err
 		if _, err := fmt.Fprintln(a.out, changeLine(&c)); err != nil {
 			return fmt.Errorf("write output: %w", err)
 		}
+		changed()
 	}
 	return nil
+}
+
+// drawNow draws what an aggregate has come to.
+func (a *app) drawNow(ctx context.Context, db *store.DB, of *store.Aggregate, f *aggregateFlags) error {
+	reader, err := query.DB(db)
+	if err != nil {
+		return err
+	}
+	d := of.Definition()
+	return a.drawAggregate(ctx, reader, f.results(d.Name), &d, f)
 }
 
 // changeLine is a change on a line: window, group, values before and after, status.

@@ -16,16 +16,9 @@ import (
 // plotAggregate draws a column of the results of an aggregate, which begin with its
 // groups and the window.
 func (a *app) plotAggregate(ctx context.Context, reader query.Reader, q query.Query, groups int, column string) error {
-	result, err := query.Run(ctx, reader, q)
+	all, err := keep(ctx, reader, q)
 	if err != nil {
 		return err
-	}
-	all := &kept{names: result.Columns()}
-	for row, err := range result.Rows() {
-		if err != nil {
-			return interrupted(ctx, err)
-		}
-		all.add(row)
 	}
 	if len(all.rows) == 0 {
 		return errAbsent
@@ -40,6 +33,22 @@ func (a *app) plotAggregate(ctx context.Context, reader query.Reader, q query.Qu
 		_, err = fmt.Fprintln(a.out, strings.Join(lines, "\n"))
 	}
 	return err
+}
+
+// keep answers a query and keeps the beginning of the answer.
+func keep(ctx context.Context, reader query.Reader, q query.Query) (*kept, error) {
+	result, err := query.Run(ctx, reader, q)
+	if err != nil {
+		return nil, err
+	}
+	all := &kept{names: result.Columns()}
+	for row, err := range result.Rows() {
+		if err != nil {
+			return nil, interrupted(ctx, err)
+		}
+		all.add(row)
+	}
+	return all, nil
 }
 
 // without is the answer without the columns that are not drawn: the end of the window,
@@ -98,9 +107,17 @@ func (k *kept) sparklines(s screen, groups int, column string) ([]string, error)
 	return lines, nil
 }
 
-// measure is the place of the column to draw, which stands behind groups and window.
+// knownOfResults is how many columns of results say what is known of them: status, late, seq.
+const knownOfResults = 3
+
+// measure is the place of the column to draw, which stands behind groups and window;
+// without a name the first that the aggregate computes.
 func (k *kept) measure(groups int, name string) (int, error) {
-	for i := groups + 2; i < len(k.names); i++ {
+	end := len(k.names)
+	if name == "" {
+		end -= knownOfResults
+	}
+	for i := groups + 2; i < end; i++ {
 		if (name == "" || k.names[i] == name) && k.kindOf(i) == segment.Int64Value {
 			return i, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/annalsdb/annals/query"
+	"github.com/annalsdb/annals/store"
 )
 
 // completer offers words of the language, and names of a database.
@@ -49,7 +50,7 @@ func (c *completer) complete(line string, pos int) (head string, words []string,
 	case first == "DROP" && last == "AGGREGATE":
 		words = quotedAll(c.aggregates())
 	default:
-		words = c.expression(text + tail)
+		words = append(c.expression(text+tail), query.Keywords(first == "CREATE")...)
 	}
 	return head, matching(words, prefix), tail
 }
@@ -70,19 +71,19 @@ func (c *completer) command(head, prefix string) (string, string, []string) {
 	return head, prefix, nil
 }
 
-// expression is all that an expression or a clause can begin with.
+// expression is the names that an expression can begin with.
 func (c *completer) expression(text string) []string {
 	words := c.columns(text)
 	for _, f := range query.Functions() {
 		words = append(words, f+"(")
 	}
-	return append(words, query.Keywords()...)
+	return words
 }
 
 // columns are those of the streams that a text names, or of all if it names none.
 func (c *completer) columns(text string) []string {
 	words := slices.Clone(ownColumns)
-	all, _ := c.catalog.Streams()
+	all := c.names()
 	named := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !strings.Contains(text, s) })
 	if len(named) == 0 {
 		named = all
@@ -106,9 +107,12 @@ func (c *completer) fieldsOf(stream string) []string {
 	return fields
 }
 
-func (c *completer) streams() []string {
-	names, _ := c.catalog.Streams()
-	return quotedAll(names)
+func (c *completer) streams() []string { return quotedAll(c.names()) }
+
+// names is the streams but that of the definitions of aggregates, which SHOW tells.
+func (c *completer) names() []string {
+	all, _ := c.catalog.Streams()
+	return slices.DeleteFunc(all, func(s string) bool { return s == store.AggregateStream })
 }
 
 // quotedAll is names as the language writes them.
@@ -140,7 +144,7 @@ func matching(words []string, prefix string) []string {
 		if len(w) < len(prefix) || !strings.EqualFold(w[:len(prefix)], prefix) {
 			continue
 		}
-		if prefix != "" && strings.ToLower(prefix) == prefix && strings.ToUpper(w) == w && slices.Contains(query.Keywords(), w) {
+		if prefix != "" && strings.ToLower(prefix) == prefix && strings.ToUpper(w) == w && slices.Contains(query.Keywords(true), w) {
 			w = strings.ToLower(w)
 		}
 		found = append(found, w)

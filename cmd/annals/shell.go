@@ -96,7 +96,7 @@ func (sh *shell) edit() {
 	}
 	sh.lines = e
 	fmt.Fprintf(sh.out, "%s, %s. \\help tells more, \\q ends.\n",
-		count(len(sh.db.Streams()), "stream"), count(sh.db.Latest().Seq(), "event"))
+		count(len(sh.listed()), "stream"), count(sh.db.Latest().Seq(), "event"))
 }
 
 // aggregates is the names of those that are maintained.

@@ -10,10 +10,12 @@ import (
 	"testing"
 )
 
-// someCatalog is two streams.
+// someCatalog is two streams, and that of the definitions of aggregates.
 type someCatalog struct{}
 
-func (someCatalog) Streams() ([]string, error) { return []string{"orders", "order lines"}, nil }
+func (someCatalog) Streams() ([]string, error) {
+	return []string{"annals.aggregates", "order lines", "orders"}, nil
+}
 
 func (someCatalog) Fields(stream string) ([]string, error) {
 	if stream == "orders" {
@@ -42,6 +44,9 @@ func TestCompleter(t *testing.T) {
 		{"", `SELECT sk| FROM "order lines"`, "SELECT ", ` FROM "order lines"`, "sku"},
 		{"SELECT sku, ", "sk|", "", "", "sku"},
 		{"SELECT sku FROM orders WHERE ", "sk|", "", "", ""},
+		{"", "SELECT count(*) FROM orders w|", "SELECT count(*) FROM orders ", "", "when where window window_end window_start"},
+		{"", "CREATE AGGREGATE a AS SELECT count(*) FROM orders w|", "CREATE AGGREGATE a AS SELECT count(*) FROM orders ", "", "watermark when where window window_end window_start"},
+		{"CREATE AGGREGATE a AS SELECT count(*) FROM orders\n", "WATERMARK BO|", "WATERMARK ", "", "BOUND"},
 		{"", "Größe|", "", "", ""},
 		{"", `\p|`, "", "", `\plot`},
 		{"", `\d or|`, `\d `, "", "orders"},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/annalsdb/annals/store"
 )
 
 // shellCommand is what begins with a backslash in a shell.
@@ -91,12 +93,17 @@ func (sh *shell) describe(stream string) error {
 
 func (sh *shell) streams() error {
 	t := newTable(sh.out, sh.screen, []string{"stream", "fold", "order"})
-	for _, s := range sh.db.Streams() {
+	for _, s := range sh.listed() {
 		if err := t.add([]cell{text(s.Name), text(string(s.Fold)), text(s.Order.String())}); err != nil {
 			return t.close(err)
 		}
 	}
 	return t.close(nil)
+}
+
+// listed is the streams but that of the definitions of aggregates, which SHOW tells.
+func (sh *shell) listed() []store.Stream {
+	return slices.DeleteFunc(sh.db.Streams(), func(s store.Stream) bool { return s.Name == store.AggregateStream })
 }
 
 // plot draws the last answer.

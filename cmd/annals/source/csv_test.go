@@ -2,11 +2,17 @@ package source
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/annalsdb/annals/fuzz/alloc"
 	"github.com/annalsdb/annals/segment"
 )
 
@@ -134,4 +140,149 @@ func TestReader_CSVOpenQuote(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "a quote left open") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// FuzzCSV checks that each row of any text is put aside as it stands there or read cell
+// by cell as encoding/csv reads it, with one kind a column; that what is wrong has a line
+// of the text; and that reading it allocates no more than 512 KiB and 512 bytes for each of it.
+func FuzzCSV(f *testing.F) {
+	f.Add("key,n,x,ok,s\nk,1,1.5,true,\"a \"\"b\"\"\nc\"\n\n7,-2,1e3,false,\r\n")
+	f.Add("\xef\xbb\xbfkey,a\r\nk,01\r\nk,+1\r\nk,9007199254740993\r\n,1\r\n")
+	f.Add("key,a\nk,1\nk\"k,1\nk,1,2\nk\xff,1\nk,\"open")
+	f.Add("a,b\nk,1\n")
+	f.Add("key,key\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.HasPrefix(text, string(gzipMagic)) || strings.HasPrefix(text, string(zstdMagic)) {
+			t.Skip()
+		}
+		o, aside := csvOptions(), &pieces{}
+		o.Time, o.Skip = "", aside
+		var got []Batch
+		var r *Reader
+		var err error
+		bound := alloc.Bound{Fixed: 512 << 10, Factor: 512}
+		if over := bound.Check(len(text), func() { *aside = nil; got, r, err = collect(t, text, o) }); over != nil {
+			t.Fatalf("%q: %v", text, over)
+		}
+		header, rows, wrong := plainRows(text)
+		if err != nil {
+			fault, ok := errors.AsType[*LineError](err)
+			if !ok || fault.Line != 1 || wrong == nil {
+				t.Fatalf("%q: %v, but the header is %q, %v", text, err, header, wrong)
+			}
+			return
+		}
+		if wrong != nil {
+			t.Fatalf("%q: accepted, but %v", text, wrong)
+		}
+		skipped, first := r.Skipped()
+		if all := events(got); len(all)+skipped != len(rows) || len(*aside) != skipped {
+			t.Fatalf("%q: %d events and %d of %d rows put aside, in %d pieces", text, len(all), skipped, len(rows), len(*aside))
+		}
+		if skipped > 0 && (first.Line < 2 || first.Line > 1+strings.Count(text, "\n")) {
+			t.Fatalf("%q: line %d: %v", text, first.Line, first.Err)
+		}
+		checkRows(t, text, header, rows, events(got), *aside)
+	})
+}
+
+// pieces is what was put aside, by lines.
+type pieces []string
+
+// Write takes a line, and its end by itself.
+func (p *pieces) Write(b []byte) (int, error) {
+	if string(b) != "\n" {
+		*p = append(*p, string(b))
+	}
+	return len(b), nil
+}
+
+// plainRows is the cells of a text, nil of a row that is none. wrong is what is wrong with the header.
+func plainRows(text string) (header []string, rows [][]string, wrong error) {
+	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, string(byteOrder))))
+	header, err := r.Read()
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, name := range header {
+		if name == "" || !utf8.ValidString(name) || slices.Contains(header[:i], name) {
+			return header, nil, fmt.Errorf("column %d is named %q", i+1, name)
+		}
+	}
+	if !slices.Contains(header, "key") {
+		return header, nil, errors.New("there is no key")
+	}
+	for {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return header, rows, nil
+		}
+		if err != nil || !utf8.ValidString(strings.Join(cells, "")) {
+			cells = nil
+		}
+		rows = append(rows, cells)
+	}
+}
+
+// checkRows finds the rows of events, in their order; all others have to be aside, and in a
+// text that is too short for a limit without cells, or without a key.
+func checkRows(t *testing.T, text string, header []string, rows [][]string, all []segment.Event, aside []string) {
+	t.Helper()
+	kinds := map[string]segment.ValueKind{}
+	from := 0
+	for _, cells := range rows {
+		if cells != nil && len(all) > 0 && sameCells(header, cells, &all[0]) {
+			for _, f := range all[0].Fields {
+				if k, known := kinds[f.Name]; known && k != f.Value.Kind() {
+					t.Fatalf("%q: column %q is %s and %s", text, f.Name, k, f.Value.Kind())
+				}
+				kinds[f.Name] = f.Value.Kind()
+			}
+			all = all[1:]
+			continue
+		}
+		if len(aside) == 0 || cells != nil && cells[slices.Index(header, "key")] != "" && len(text) < segment.MaxName {
+			t.Fatalf("%q: row %q is no event", text, cells)
+		}
+		at := strings.Index(text[from:], aside[0])
+		if at < 0 {
+			t.Fatalf("%q: aside is %q, which is not in it", text, aside[0])
+		}
+		from, aside = from+at+len(aside[0]), aside[1:]
+	}
+	if len(all) > 0 {
+		t.Fatalf("%q: no row is %v", text, all[0])
+	}
+}
+
+// sameCells reports whether an event has the cells that are not empty, as they are written.
+func sameCells(header, cells []string, e *segment.Event) bool {
+	fields := e.Fields
+	for i, cell := range cells {
+		switch {
+		case header[i] == "key":
+			if e.Key != cell {
+				return false
+			}
+		case cell == "":
+		case len(fields) == 0 || fields[0].Name != header[i] || !sameCell(fields[0].Value, cell):
+			return false
+		default:
+			fields = fields[1:]
+		}
+	}
+	return len(fields) == 0
+}
+
+func sameCell(v segment.Value, cell string) bool {
+	switch v.Kind() {
+	case segment.StringValue:
+		return v.Str() == cell
+	case segment.Int64Value:
+		return strconv.FormatInt(v.Int64(), 10) == cell
+	case segment.BoolValue:
+		return strconv.FormatBool(v.Bool()) == cell
+	}
+	f, err := strconv.ParseFloat(cell, 64)
+	return err == nil && v.Kind() == segment.Float64Value && (f == v.Float64() || f != f && v.Float64() != v.Float64())
 }
