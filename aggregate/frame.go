@@ -23,12 +23,9 @@ func newFrame(f Function) frame {
 // inverts reports whether what leaves has to be taken away.
 func (f *frame) inverts() bool { return f.all != nil }
 
-// enter takes in number i of the list, behind all others. Of functions that do not
-// invert p is kept.
+// enter takes in number i of the list, behind all others, of functions that do not
+// invert; p is kept.
 func (f *frame) enter(i int, p *Partial) error {
-	if f.inverts() {
-		return f.all.Merge(p)
-	}
 	f.slide.Insert(int64(i), p)
 	return f.joins.err
 }
@@ -61,6 +58,9 @@ func (f *frame) result() (*Partial, error) {
 // ends it.
 func JoinFrames(f Function, from Groups, list []uint32, frames []Frame, hold func(size int64) error) (Groups, error) {
 	joins := f.Groups(len(frames))
+	if apart(frames) {
+		return joins, mergeApart(joins, from, list, frames)
+	}
 	w := newFrame(f)
 	var lo, hi int
 	var b []byte
@@ -70,16 +70,26 @@ func JoinFrames(f Function, from Groups, list []uint32, frames []Frame, hold fun
 		}
 		return Decode(f, b)
 	}
+	enter := func(i int) error {
+		if !w.inverts() {
+			p, err := part(i)
+			if err != nil {
+				return err
+			}
+			return w.enter(i, p)
+		}
+		var err error
+		if b, err = from.AppendBinary(b[:0], int(list[i])); err == nil {
+			err = w.all.g.MergeBinary(0, b)
+		}
+		return err
+	}
 	for n, to := range frames {
 		if to.Lo >= hi {
 			w, lo, hi = newFrame(f), to.Lo, to.Lo
 		}
 		for ; hi < to.Hi; hi++ {
-			p, err := part(hi)
-			if err == nil {
-				err = w.enter(hi, p)
-			}
-			if err != nil {
+			if err := enter(hi); err != nil {
 				return nil, err
 			}
 		}
@@ -110,4 +120,28 @@ func JoinFrames(f Function, from Groups, list []uint32, frames []Frame, hold fun
 		}
 	}
 	return joins, nil
+}
+
+// apart reports whether no two frames share anything.
+func apart(frames []Frame) bool {
+	for n := 1; n < len(frames); n++ {
+		if frames[n].Lo < frames[n-1].Hi {
+			return false
+		}
+	}
+	return true
+}
+
+// mergeApart is JoinFrames of frames that share nothing.
+func mergeApart(joins, from Groups, list []uint32, frames []Frame) error {
+	to := make([]uint32, from.Len())
+	for i := range to {
+		to[i] = Nowhere
+	}
+	for n, f := range frames {
+		for _, i := range list[f.Lo:f.Hi] {
+			to[i] = uint32(n)
+		}
+	}
+	return joins.Merge(to, from)
 }
