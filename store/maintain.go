@@ -229,8 +229,12 @@ type AggregateProgress struct {
 	Replaced *aggregate.Definition
 }
 
-// Progress is how far the aggregate is.
+// Progress is how far the aggregate is. Right after an Open it waits until what is kept was
+// looked at, as a read does.
 func (a *Aggregate) Progress() AggregateProgress {
+	if !a.db.closed.Load() {
+		a.db.look(context.Background()) // which ends in time
+	}
 	a.mu.Lock()
 	k, next := a.current, a.next
 	a.mu.Unlock()

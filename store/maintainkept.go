@@ -345,6 +345,9 @@ func (k *kept) keepFrom() int64 {
 func (k *kept) progress() AggregateProgress {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.plan != nil && !k.dropped && !k.db.closed.Load() {
+		k.attach() // if it cannot, nothing is kept yet
+	}
 	p := AggregateProgress{Seq: k.position, From: math.MaxInt64}
 	if k.base != nil {
 		p.From, p.Built = k.base.from, k.complete()
