@@ -72,6 +72,9 @@ func TestMaintain_IsTheBatch(t *testing.T) {
 	c.append(t, db, 150)
 	defs := everyDefinition(t)
 	r.Shuffle(len(defs), func(i, j int) { defs[i], defs[j] = defs[j], defs[i] })
+	for i := range defs {
+		defs[i].Keep = time.Duration(r.IntN(3)) * time.Hour
+	}
 	late := defs[8:12]
 	defs = defs[:8]
 	maintain := func(defs []aggregate.Definition) {
