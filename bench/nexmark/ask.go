@@ -56,30 +56,46 @@ func (c Config) Put(ctx context.Context, db *store.DB, size int, progress func(n
 }
 
 // Ask asks a query of the latest view, with that many workers.
-func (q *Query) Ask(ctx context.Context, db *store.DB, workers int) (Answer, error) {
-	var a Answer
-	parsed, err := query.Parse(q.Text)
+func (q *Query) Ask(ctx context.Context, db *store.DB, workers int) (a Answer, err error) {
+	err = q.ask(ctx, query.View(db.Latest()), q.Text, workers, 1, &a)
+	return a, err
+}
+
+// ask adds the rows that a text has, or, where sign is -1, takes them away.
+func (q *Query) ask(ctx context.Context, r query.Reader, text string, workers int, sign int64, a *Answer) error {
+	err := ask(ctx, r, text, workers, func(b *query.Batch) {
+		if q.Arrival {
+			a.Sum += uint64(sign) * sum(&b.Columns[len(b.Columns)-1], b.Rows)
+			return
+		}
+		a.Rows += sign * int64(b.Rows)
+		for i := range b.Columns {
+			a.Sum += uint64(sign) * sum(&b.Columns[i], b.Rows)
+		}
+	})
 	if err != nil {
-		return a, fmt.Errorf("%s: %w", q.Name, err)
+		return fmt.Errorf("%s: %w", q.Name, err)
 	}
-	result, err := (&query.Options{Workers: workers, MemoryBytes: 4 << 30}).Run(ctx, query.View(db.Latest()), parsed)
+	return nil
+}
+
+// ask visits the rows that a text has.
+func ask(ctx context.Context, r query.Reader, text string, workers int, visit func(b *query.Batch)) error {
+	parsed, err := query.Parse(text)
 	if err != nil {
-		return a, fmt.Errorf("%s: %w", q.Name, err)
+		return err
+	}
+	result, err := (&query.Options{Workers: workers, MemoryBytes: 4 << 30}).Run(ctx, r, parsed)
+	if err != nil {
+		return err
 	}
 	for b, err := range result.Batches() {
 		if err != nil {
-			return a, fmt.Errorf("%s: %w", q.Name, err)
+			return err
 		}
-		if q.Arrival {
-			a.Sum += sum(&b.Columns[len(b.Columns)-1], b.Rows)
-			continue
-		}
-		a.Rows += int64(b.Rows)
-		for i := range b.Columns {
-			a.Sum += sum(&b.Columns[i], b.Rows)
-		}
+		visit(b)
 	}
-	return a, nil
+	return nil
 }
 
 // sum is that of Answer for the rows of a column.

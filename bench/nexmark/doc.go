@@ -8,6 +8,7 @@
 //
 // The queries are texts of package query. Bids are joined with the states of auctions
 // and people, so each row is there once, whichever came first; winners are the bids
-// between an auction's time and its end, ranked. Answers has what is right, by loops
-// over the events; known answers of Apache Beam's events are in the tests.
+// between an auction's time and its end, ranked. They are asked of all events that are
+// there, or kept up to date while events come, by a [Keeper]. Answers has what is right,
+// by loops over the events; known answers of Apache Beam's events are in the tests.
 package nexmark

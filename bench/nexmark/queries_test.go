@@ -32,7 +32,7 @@ var knownAnswers = []known{
 	{"q8", "count(*)", []int64{902}},
 	{"q9", "count(*), sum(price)", []int64{4052, 135629549844}},
 	{"q11", "count(*)", []int64{1919}},
-	{"q12", `sum("count(*)")`, []int64{92000}},
+	{"q12", "sum(bids)", []int64{92000}},
 	{"q14", "count(*)", []int64{26069}},
 	{"q15", "sum(rank1_bids), sum(rank2_bids), sum(rank3_bids), sum(total_bidders), sum(rank1_bidders), sum(rank2_bidders), sum(rank3_bidders), sum(total_auctions)",
 		[]int64{30655, 30660, 30685, 1919, 1735, 1753, 1745, 4657}},
@@ -69,9 +69,8 @@ var arrivals = []arrival{
 		store: store.Options{SegmentSize: 1 << 20, Fanout: 2}, reopen: 47_110},
 }
 
-// open puts the events as they come to rest, and calls begun after the first batch. The
-// database is closed with the test.
-func (a *arrival) open(t *testing.T, begun func(db *store.DB)) *store.DB {
+// open puts the events as they come to rest. The database is closed with the test.
+func (a *arrival) open(t *testing.T) *store.DB {
 	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
 	var db *store.DB
@@ -103,9 +102,6 @@ func (a *arrival) open(t *testing.T, begun func(db *store.DB)) *store.DB {
 		if _, err := db.Append(ctx, b); err != nil {
 			t.Fatal(err)
 		}
-		if n == len(b.Events) {
-			begun(db)
-		}
 		b.Events = b.Events[:0]
 		if n == a.reopen {
 			closed()
@@ -136,13 +132,13 @@ func textOf(t *testing.T, name string) string {
 }
 
 // one asks for one row of integers.
-func one(t *testing.T, db *store.DB, text string) (row []int64) {
+func one(t *testing.T, r query.Reader, text string) (row []int64) {
 	t.Helper()
 	q, err := query.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := query.Run(context.Background(), query.View(db.Latest()), q)
+	result, err := query.Run(context.Background(), r, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,10 +161,10 @@ func TestQueries(t *testing.T) {
 			if err := a.config.Check(); err != nil {
 				t.Fatal(err)
 			}
-			db := a.open(t, func(*store.DB) {})
+			db := a.open(t)
 			for _, k := range knownAnswers {
 				text := "SELECT " + k.ask + " FROM (" + textOf(t, k.of) + ")"
-				if got := one(t, db, text); !slices.Equal(got, k.want) {
+				if got := one(t, query.View(db.Latest()), text); !slices.Equal(got, k.want) {
 					t.Errorf("%s: %s is %v, known is %v", k.of, k.ask, got, k.want)
 				}
 			}
