@@ -218,8 +218,12 @@ func (c *checkpointing) changes() error {
 	return nil
 }
 
+// some joins those from first on, before end. All of them are merged before the first is
+// encoded: a function that lays out what all groups have in order to encode one of them
+// does so once.
 func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 	sum := c.plan.Cells()
+	var joined []int // cells of sum
 	for i := first; i < end; i++ {
 		cell := c.frozen.At(i)
 		if cell.Gone || cell.Window.Start < c.to.from {
@@ -235,39 +239,59 @@ func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 				}
 			}
 		}
-		if err := c.one(sum, i, key, below); err != nil {
+		n, err := c.one(sum, i, key, below)
+		if err != nil {
+			return err
+		}
+		if n >= 0 {
+			joined = append(joined, n)
+		}
+	}
+	for _, n := range joined {
+		value, err := sum.AppendCell(nil, n)
+		if err := c.putOrFold(sum.AppendKey(nil, n), value, err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// one puts cell i of frozen, joined with what is below it.
-func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) error {
+// one puts cell i of frozen, or merges it into cell n of sum if there is something below
+// it; n is -1 if it is put.
+func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) (n int, err error) {
 	cell := c.frozen.At(i)
 	switch {
 	case cell.Rows == 0 && cell.Whole:
 		c.puts = append(c.puts, cellPut{key: key})
-		return nil
+		return -1, nil
 	case cell.Rows == 0:
-		return nil // nothing was added
+		return -1, nil // nothing was added
 	}
 	value, err := c.frozen.AppendCell(nil, i)
-	if err == nil && below != nil {
-		var n int
-		if n, err = sum.MergeCell(key, below); err == nil {
-			_, err = sum.MergeCell(key, value)
-		}
-		if err == nil {
-			value, err = sum.AppendCell(value[:0], n)
-		}
+	if err != nil || below == nil {
+		return -1, c.putOrFold(key, value, err)
 	}
-	if errors.Is(err, aggregate.ErrOrder) {
+	if n, err = sum.MergeCell(key, below); err == nil {
+		_, err = sum.MergeCell(key, value)
+	}
+	if err != nil {
+		return -1, c.putOrFold(key, nil, err)
+	}
+	return n, nil
+}
+
+// putOrFold puts a cell that has rows, or, where it cannot be added to what is below it,
+// has it computed anew.
+func (c *checkpointing) putOrFold(key, value []byte, err error) error {
+	switch {
+	case errors.Is(err, aggregate.ErrOrder):
 		c.anew = append(c.anew, key)
 		return nil
+	case err != nil:
+		return err
 	}
 	c.put(key, value)
-	return err
+	return nil
 }
 
 // put puts a cell that has rows.
