@@ -21,9 +21,9 @@ func putSide(ctx context.Context, db *store.DB) error {
 	return err
 }
 
-// Put puts the table and all events, in batches of that size, and calls progress after
-// each.
-func (c Config) Put(ctx context.Context, db *store.DB, size int, progress func(n int)) error {
+// Put puts the table and all events, in batches of that size, and calls after behind
+// each, with how many events are there; its error ends it.
+func (c Config) Put(ctx context.Context, db *store.DB, size int, after func(n int) error) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
@@ -37,8 +37,7 @@ func (c Config) Put(ctx context.Context, db *store.DB, size int, progress func(n
 			return fmt.Errorf("nexmark: put events up to %d: %w", n, err)
 		}
 		b.Events = b.Events[:0]
-		progress(n)
-		return nil
+		return after(n)
 	}
 	for e := range c.All() {
 		b.Events = append(b.Events, e.Event())

@@ -79,6 +79,35 @@ func Keep(ctx context.Context, db *store.DB, queries []*Query) (*Keeper, error) 
 	return k, nil
 }
 
+// followEvery is how many batches are put from one Follow to the next: what one costs, tens
+// of microseconds a query and some for each id that is touched, is shared by their events.
+const followEvery = 10
+
+// PutKept puts events as Put does and keeps queries up to date meanwhile: those that the
+// database maintains with each batch; the others with every tenth, beside the next ones,
+// which wait for that; and all with the last. There has to be an event of each kind in
+// the first batch.
+func (c Config) PutKept(ctx context.Context, db *store.DB, size int, queries []*Query, progress func(n int)) (k *Keeper, err error) {
+	following := make(chan error, 1) // what became of the last Follow
+	following <- nil
+	batches := 0
+	err = c.Put(ctx, db, size, func(n int) (err error) {
+		if progress(n); k == nil {
+			k, err = Keep(ctx, db, queries)
+		}
+		if batches++; err != nil || batches%followEvery > 0 {
+			return err
+		}
+		err = <-following
+		go func() { following <- k.Follow(ctx) }()
+		return err
+	})
+	if err = errors.Join(err, <-following); err == nil && k != nil {
+		err = k.Follow(ctx)
+	}
+	return k, err
+}
+
 // averages is what is kept of the rows of q4's parts, of which there may be none yet.
 var averages = aggregate.Definition{Name: "q4", Stream: finalStream, By: []aggregate.Input{aggregate.Field("category")}, Measures: []aggregate.Measure{
 	{Name: "total", Function: aggregate.Sum{}, Of: aggregate.Field("final")},
@@ -111,12 +140,13 @@ func (k *kept) begin(ctx context.Context, db *store.DB) (err error) {
 	return nil
 }
 
-// Follow brings all answers up to the newest event: several queries at a time if there
-// are several processors, each by one. An error leaves all as they were.
+// Follow brings all answers up to the newest event, as many queries at a time as there are
+// processors. An error leaves all as they were.
 func (k *Keeper) Follow(ctx context.Context) error {
 	v := k.db.Latest()
 	next, errs := make([]step, len(k.kept)), make([]error, len(k.kept))
-	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	processors := runtime.GOMAXPROCS(0)
+	free, workers := make(chan struct{}, processors), max(1, processors/len(k.kept))
 	var wait sync.WaitGroup
 	for i, q := range k.kept {
 		if q.Aggregate != "" {
@@ -124,7 +154,7 @@ func (k *Keeper) Follow(ctx context.Context) error {
 		}
 		wait.Go(func() {
 			free <- struct{}{}
-			if next[i], errs[i] = q.step(ctx, k.db, v); errs[i] != nil {
+			if next[i], errs[i] = q.step(ctx, k.db, v, workers); errs[i] != nil {
 				errs[i] = fmt.Errorf("nexmark: follow %s from position %d: %w", q.Name, q.seq, errs[i])
 			}
 			<-free
@@ -156,16 +186,17 @@ type step struct {
 }
 
 // step is the one to a view.
-func (k *kept) step(ctx context.Context, db *store.DB, v *store.View) (to step, err error) {
+func (k *kept) step(ctx context.Context, db *store.DB, v *store.View, workers int) (to step, err error) {
 	to.answer = k.answer
+	add := func(r query.Reader, sign int64) error { return k.ask(ctx, r, k.Text, workers, sign, &to.answer) }
 	switch {
 	case k.Parts == nil:
-		err = k.ask(ctx, since(v, k.seq+1), k.Text, 1, 1, &to.answer)
+		err = add(since(v, k.seq+1), 1)
 	case k.Revised == "":
-		err = k.revise(ctx, db, v, func(r query.Reader, sign int64) error { return k.ask(ctx, r, k.Text, 1, sign, &to.answer) })
+		err = k.revise(ctx, db, v, workers, add)
 	default:
 		rows := map[final]int64{}
-		err = k.revise(ctx, db, v, func(r query.Reader, sign int64) error { return countFinals(ctx, r, k.Revised, sign, rows) })
+		err = k.revise(ctx, db, v, workers, func(r query.Reader, sign int64) error { return countFinals(ctx, r, k.Revised, workers, sign, rows) })
 		to.events = finalEvents(rows)
 	}
 	to.events = append(to.events, store.Event{Stream: keptStream, Key: k.Name, Type: "followed", Fields: store.Fields{
@@ -175,8 +206,8 @@ func (k *kept) step(ctx context.Context, db *store.DB, v *store.View) (to step, 
 
 // revise calls change for the parts that events touch behind the position: as of it,
 // with -1, and as of the view, with 1.
-func (k *kept) revise(ctx context.Context, db *store.DB, v *store.View, change func(r query.Reader, sign int64) error) error {
-	ids, err := k.Parts.ids(ctx, v, k.seq+1, 1)
+func (k *kept) revise(ctx context.Context, db *store.DB, v *store.View, workers int, change func(r query.Reader, sign int64) error) error {
+	ids, err := k.Parts.ids(ctx, v, k.seq+1, workers)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -194,8 +225,8 @@ func (k *kept) revise(ctx context.Context, db *store.DB, v *store.View, change f
 type final struct{ auction, category, price int64 }
 
 // countFinals adds sign to each row of the text.
-func countFinals(ctx context.Context, r query.Reader, text string, sign int64, rows map[final]int64) error {
-	return ask(ctx, r, text, 1, func(b *query.Batch) {
+func countFinals(ctx context.Context, r query.Reader, text string, workers int, sign int64, rows map[final]int64) error {
+	return ask(ctx, r, text, workers, func(b *query.Batch) {
 		for i := range b.Rows {
 			at := func(column int) int64 { return b.Columns[column].Value(i).Int64() }
 			rows[final{at(0), at(1), at(2)}] += sign

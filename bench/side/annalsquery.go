@@ -88,12 +88,22 @@ func (e *Engine) total(q query.Query, params ...any) (t load.Total, err error) {
 }
 
 func (e *Engine) PutNexmark(c nexmark.Config, size int, progress func(n int)) error {
-	return c.Put(context.Background(), e.DB, size, progress)
+	return c.Put(context.Background(), e.DB, size, func(n int) error {
+		progress(n)
+		return nil
+	})
 }
 
 // AskNexmark asks by the query layer, of the events themselves.
 func (e *Engine) AskNexmark(q *nexmark.Query) (nexmark.Answer, error) {
 	return q.Ask(context.Background(), e.DB, runtime.GOMAXPROCS(0))
+}
+
+// KeepNexmark keeps aggregates by the engine, and what they cannot tell by queries of what
+// is new.
+func (e *Engine) KeepNexmark(c nexmark.Config, size int, queries []*nexmark.Query, progress func(n int)) (func(i int) (nexmark.Answer, error), error) {
+	k, err := c.PutKept(context.Background(), e.DB, size, queries, progress)
+	return func(i int) (nexmark.Answer, error) { return k.Answer(context.Background(), i) }, err
 }
 
 func (e *Engine) ask(q query.Query, visit func(query.Row), params ...any) error {

@@ -74,10 +74,13 @@ type (
 		Matching(m load.Match) (load.Total, error)
 	}
 	// Nexmark is the benchmark of that name: its events, put in durable batches of that
-	// size, and the answer to one of its queries.
+	// size, and the answer to one of its queries; or the same into an empty database
+	// that keeps some queries up to date meanwhile, and the answers that are kept, by
+	// their numbers.
 	Nexmark interface {
 		PutNexmark(c nexmark.Config, size int, progress func(n int)) error
 		AskNexmark(q *nexmark.Query) (nexmark.Answer, error)
+		KeepNexmark(c nexmark.Config, size int, queries []*nexmark.Query, progress func(n int)) (kept func(i int) (nexmark.Answer, error), err error)
 	}
 	// Compact leaves the database as it is fastest read from, by the means that it has
 	// for that: what is only read has nothing else to do. Nothing is put afterwards.

@@ -28,7 +28,7 @@ var aggregates = []Workload{
 	ranged("range-hours", "count, sum and maximum of random ranges of months to years, from hour to hour, of which totals may be kept", true),
 	{
 		Name: "nexmark", What: "the queries of NEXMark, by turns, over all events of it that are there, on one core",
-		Load: "zipf-100k", Own: "NEXMark", Syncs: true, can: has[side.Nexmark], needs: "NEXMark", run: askNexmark,
+		Load: "zipf-100k", Own: "NEXMark", Syncs: true, can: has[side.Nexmark], needs: "NEXMark", run: runNexmark,
 	},
 }
 

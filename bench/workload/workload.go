@@ -47,10 +47,12 @@ type Point struct {
 
 // Query is how fast one of the queries of a benchmark is answered, in events/s.
 type Query struct {
-	Name string
-	One  float64 // on one core
-	Both float64 // on one core, if it also had to put the events
-	All  float64 // on all cores that there are
+	Name    string
+	One     float64 // on one core
+	Both    float64 // on one core, if it also had to put the events
+	All     float64 // on all cores that there are
+	Kept    float64 `json:",omitempty"` // on one core, kept up to date while events are put
+	KeptAll float64 `json:",omitempty"` // the same on all
 }
 
 // Start is what there is when a workload begins.
