@@ -146,10 +146,11 @@
 // # Definitions
 //
 // A [Definition] says which events of a stream make which values, by groups and
-// windows. [Run] computes it from what a [Source] gives, package store keeps it from
-// the log; both put the same batches into the same [Cells], so that they agree to the
-// last bit. A [Plan] is a definition made ready for that: the columns that it needs,
-// and which measures share what they add up.
+// windows. [Run] computes it from what a [Source] gives, [RunWithin] does in bounded
+// memory with a file of the caller's, and package store keeps it from the log; all put the
+// same batches into the same [Cells], so that they agree to the last bit. A [Plan] is a
+// definition made ready for that: the columns that it needs, and which measures share what
+// they add up.
 //
 // Rows find their cells by numbers: each input that is grouped by has a dictionary,
 // tables number the pairs, and the window's number and the group's find the cell.

@@ -76,17 +76,41 @@ func (p *Plan) across(ctx context.Context, src Source, from Span) ([]Result, err
 // Gather is the cells of windows that begin in reach, from the events of a source
 // of which also is true, if it is not nil. See [Run] for what is read.
 func (p *Plan) Gather(ctx context.Context, src Source, reach Span, also index.Predicate) (*Cells, error) {
+	workers, err := p.scan(ctx, src, reach, also, func(c *Cells) (*Cells, error) { return c, nil })
+	if err != nil {
+		return nil, err
+	}
+	return p.join(workers)
+}
+
+// scan is what each worker has found; after each batch it goes on with the cells that
+// relieve gives it for those that it has.
+func (p *Plan) scan(ctx context.Context, src Source, reach Span, also index.Predicate, relieve func(c *Cells) (*Cells, error)) ([]*Cells, error) {
 	q := Scan{Stream: p.def.Stream, Columns: p.columns, Workers: runtime.GOMAXPROCS(0)}
 	q.Where = p.where(p.times(reach), also)
 	workers := make([]*Cells, q.Workers)
 	for i := range workers {
-		workers[i] = p.Cells()
-		workers[i].From, workers[i].To = reach.Start, reach.End
+		workers[i] = p.cellsIn(reach)
 	}
-	err := src.ScanColumns(ctx, q, func(worker int, b *segment.Batch) error { return workers[worker].Add(b) })
-	if err != nil {
-		return nil, err
-	}
+	err := src.ScanColumns(ctx, q, func(worker int, b *segment.Batch) error {
+		err := workers[worker].Add(b)
+		if err == nil {
+			workers[worker], err = relieve(workers[worker])
+		}
+		return err
+	})
+	return workers, err
+}
+
+// cellsIn is room for the cells of windows that begin in reach.
+func (p *Plan) cellsIn(reach Span) *Cells {
+	c := p.Cells()
+	c.From, c.To = reach.Start, reach.End
+	return c
+}
+
+// join is the cells of all workers.
+func (p *Plan) join(workers []*Cells) (*Cells, error) {
 	c := workers[0]
 	for _, o := range workers[1:] {
 		if o.Len() > c.Len() {

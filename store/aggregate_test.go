@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -458,5 +460,119 @@ func TestRun_IsThePlainAccount(t *testing.T) {
 				t.Fatalf("seed %d, round %d: %s in %s: %v", seed, round, d, some, err)
 			}
 		}
+	}
+}
+
+// TestRunWithin_IsRun: in however little memory, the results are those of a run that has
+// all it wants; functions over time end it instead.
+func TestRunWithin_IsRun(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000})
+	c := newCrowd(r)
+	c.append(t, db, 500)
+	v := db.Latest()
+	for _, d := range everyDefinition(t) {
+		from := c.now - r.Int64N(int64(5*time.Hour))
+		for _, some := range []aggregate.Span{{}, {Start: from, End: from + r.Int64N(int64(3*time.Hour))}} {
+			want, err := aggregate.Run(bg, v, d, some)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := d.Window.(aggregate.Session); ok {
+				slices.SortStableFunc(want, func(a, b aggregate.Result) int { return slices.CompareFunc(a.Group, b.Group, aggregate.Compare) })
+			}
+			for _, bytes := range []int64{1, 40_000, 1 << 40} {
+				got, err := runWithin(t, v, d, some, bytes)
+				if errors.Is(err, aggregate.ErrMemory) && overTime(d) && bytes < 1<<40 || errors.Is(err, aggregate.ErrWindow) && across(d) {
+					continue
+				}
+				if err == nil {
+					err = sameResults(got, want)
+				}
+				if err != nil {
+					t.Fatalf("seed %d: %s in %s within %d bytes: %v", seed, d, some, bytes, err)
+				}
+			}
+		}
+	}
+}
+
+// overTime reports whether a function of the definition is of values over time.
+func overTime(d aggregate.Definition) bool {
+	return slices.ContainsFunc(d.Measures, func(m aggregate.Measure) bool { return m.Function.Laws().Class == aggregate.Ordered })
+}
+
+// across reports whether windows of the definition are not made of cells.
+func across(d aggregate.Definition) bool {
+	p, err := aggregate.NewPlan(d)
+	return err == nil && p.Across()
+}
+
+// runWithin is the results in some memory, of which at least one byte too many is wanted
+// where that is 1.
+func runWithin(t *testing.T, v *View, d aggregate.Definition, some aggregate.Span, bytes int64) (all []aggregate.Result, err error) {
+	t.Helper()
+	file := &cellFile{}
+	for r, err := range aggregate.RunWithin(bg, v, d, some, aggregate.Memory{Bytes: bytes, File: file}) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	if bytes == 1 && len(all) > 0 && len(file.b) == 0 {
+		t.Errorf("%s: %d results were held within a byte", d, len(all))
+	}
+	return all, nil
+}
+
+// cellFile is a file in memory that is damaged, or full.
+type cellFile struct {
+	b             []byte
+	damaged, full bool
+}
+
+func (f *cellFile) ReadAt(b []byte, at int64) (int, error) {
+	n := copy(b, f.b[at:])
+	if f.damaged && at == 0 {
+		b[n-1] ^= 1
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (f *cellFile) WriteAt(b []byte, at int64) (int, error) {
+	if f.full {
+		return 0, syscall.ENOSPC
+	}
+	f.b = append(f.b[:at], b...)
+	return len(b), nil
+}
+
+// TestRunWithin_Ends: a file that is full or damaged is an error; whoever wants no more
+// results hears of none.
+func TestRunWithin_Ends(t *testing.T) {
+	db := open(t, t.TempDir(), nil)
+	newCrowd(rand.New(rand.NewPCG(1, 0))).append(t, db, 500)
+	d := aggregate.Definition{Name: "rows", Stream: crowdStream, By: []aggregate.Input{aggregate.Key()}, Window: aggregate.Tumbling{Size: time.Minute},
+		Measures: []aggregate.Measure{{Name: "rows", Function: aggregate.Count{}}}}
+	run := func(f *cellFile, most int) (n int, err error) {
+		for _, err := range aggregate.RunWithin(bg, db.Latest(), d, aggregate.Span{}, aggregate.Memory{Bytes: 1, File: f}) {
+			if n++; err != nil || n == most {
+				return n, err
+			}
+		}
+		return n, nil
+	}
+	if n, err := run(&cellFile{}, 3); n != 3 || err != nil {
+		t.Errorf("three results are %d, %v", n, err)
+	}
+	if _, err := run(&cellFile{full: true}, -1); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("of a full file: %v", err)
+	}
+	if n, err := run(&cellFile{damaged: true}, -1); err == nil {
+		t.Errorf("a damaged file has %d results", n)
 	}
 }
