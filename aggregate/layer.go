@@ -121,31 +121,6 @@ func (p *Plan) Within(w Span) Span {
 	return w
 }
 
-// rangesMost is how many stretches of time are asked for apart.
-const rangesMost = 64
-
-// Refold computes windows anew from the events of a source. Other cells in the
-// result are of windows that were not asked for, and may lack events.
-func (p *Plan) Refold(ctx context.Context, src Source, windows []Span) (*Cells, error) {
-	times := make([]Span, len(windows))
-	for i, w := range windows {
-		times[i] = p.Within(w)
-	}
-	slices.SortFunc(times, Span.Compare)
-	var joined []Span
-	for _, t := range times {
-		if n := len(joined) - 1; n >= 0 && t.Start <= joined[n].End {
-			joined[n].End = max(joined[n].End, t.End)
-		} else {
-			joined = append(joined, t)
-		}
-	}
-	if len(joined) > rangesMost {
-		joined = []Span{{joined[0].Start, joined[len(joined)-1].End}}
-	}
-	return p.GatherAt(ctx, src, joined)
-}
-
 // GatherAt is [Plan.Gather] of the events in some stretches of time.
 func (p *Plan) GatherAt(ctx context.Context, src Source, times []Span) (*Cells, error) {
 	return p.Gather(ctx, src, allTime, DuringAny(times))

@@ -27,7 +27,7 @@ import (
 // changed, with the position, in one transaction. What cannot be added or taken
 // away, as where an event is retracted or, for functions over time, comes among
 // others, makes its cell stale; a stale cell is computed anew from the events of its
-// window, when it is read or written next.
+// group in its window, when it is read or written next.
 //
 // A read first follows the log to the newest position, then joins the layers: it is
 // exact at a position, which it states, and waits for no refresh. Most of the time the

@@ -336,7 +336,7 @@ func (c *checkpointing) refold(ctx context.Context) error {
 		}
 		windows[n] = w
 	}
-	cells, err := c.plan.Refold(ctx, c.view(c.to.position), windows)
+	cells, err := c.plan.Refold(ctx, c.view(c.to.position), c.anew, windows)
 	if err != nil {
 		return err
 	}

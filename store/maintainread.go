@@ -382,15 +382,7 @@ func (k *kept) refresh(ctx context.Context) error {
 	if _, sessions := k.plan.Sessions(); sessions {
 		return k.refreshSessions(ctx)
 	}
-	var windows []aggregate.Span
-	for i := range k.stale {
-		if k.live.At(i).Gone {
-			delete(k.stale, i)
-			continue
-		}
-		windows = append(windows, k.live.At(i).Window)
-	}
-	fresh, err := k.plan.Refold(ctx, k.view(k.position), windows)
+	fresh, err := k.refold(ctx)
 	if err != nil {
 		return err
 	}
@@ -411,6 +403,20 @@ func (k *kept) refresh(ctx context.Context) error {
 		delete(k.stale, i)
 	}
 	return nil
+}
+
+// refold is what the stale cells of live should be.
+func (k *kept) refold(ctx context.Context) (*aggregate.Cells, error) {
+	var keys [][]byte
+	var windows []aggregate.Span
+	for i := range k.stale {
+		if k.live.At(i).Gone {
+			delete(k.stale, i)
+			continue
+		}
+		keys, windows = append(keys, k.live.AppendKey(nil, i)), append(windows, k.live.At(i).Window)
+	}
+	return k.plan.Refold(ctx, k.view(k.position), keys, windows)
 }
 
 // moveCell takes the cell of that key, if there is one, into cell i of to.

@@ -226,11 +226,7 @@ func (k *kept) spoilSessions(rows *segment.Batch) error {
 // refreshSessions computes the stale sessions of live anew, as of position. mu is
 // held.
 func (k *kept) refreshSessions(ctx context.Context) error {
-	var windows []aggregate.Span
-	for i := range k.stale {
-		windows = append(windows, k.live.At(i).Window)
-	}
-	fresh, err := k.plan.Refold(ctx, k.view(k.position), windows)
+	fresh, err := k.refold(ctx)
 	if err != nil {
 		return err
 	}
