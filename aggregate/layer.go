@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -78,6 +79,36 @@ func (c *Cells) mark(cells []int, b *segment.Batch, rows []uint16) ([]int, error
 	}
 	return cells, err
 }
+
+// Inverts reports whether events can be taken away from cells again: where all functions
+// can, and windows do not depend on other events.
+func (p *Plan) Inverts() bool {
+	if _, sessions := p.Sessions(); sessions {
+		return false
+	}
+	return !slices.ContainsFunc(p.sums, func(s sum) bool { return !s.Function.Laws().Inverts })
+}
+
+// Subtract takes away what the events in the cells of o have added, of the same
+// definition, which must invert. Events may be taken away that were added to a cell below.
+func (c *Cells) Subtract(o *Cells) error {
+	to := c.meet(o, -1)
+	c.grow()
+	for k, g := range c.sums {
+		inverse, ok := g.(Inverse)
+		if !ok {
+			return fmt.Errorf("aggregate %q: %s cannot take away: %w", c.p.def.Name, c.p.sums[k].Name, ErrFunction)
+		}
+		if err := inverse.Subtract(to, o.sums[k]); err != nil {
+			return fmt.Errorf("aggregate %q: %s: %w", c.p.def.Name, c.p.sums[k].Name, err)
+		}
+	}
+	return nil
+}
+
+// Empty reports whether a cell has nothing to add to those below it. One without rows
+// may: as many came as were taken away.
+func (c *Cell) Empty() bool { return c.Whole && c.Rows == 0 && c.Late == 0 }
 
 // Where is true of the events that are to be followed: those that Where of the
 // definition is true of, and retractions. It is nil if that is all.

@@ -242,16 +242,9 @@ func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 	return nil
 }
 
-// one puts cell i of frozen, joined with what is below it.
+// one puts cell i of frozen, joined with what is below it; without rows it is taken away.
 func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) error {
-	cell := c.frozen.At(i)
-	switch {
-	case cell.Rows == 0 && cell.Whole:
-		c.puts = append(c.puts, cellPut{key: key})
-		return nil
-	case cell.Rows == 0:
-		return nil // nothing was added
-	}
+	rows := c.frozen.At(i).Rows
 	value, err := c.frozen.AppendCell(nil, i)
 	if err == nil && below != nil {
 		var n int
@@ -259,11 +252,16 @@ func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) erro
 			_, err = sum.MergeCell(key, value)
 		}
 		if err == nil {
+			rows = sum.At(n).Rows
 			value, err = sum.AppendCell(value[:0], n)
 		}
 	}
-	if errors.Is(err, aggregate.ErrOrder) {
+	switch {
+	case errors.Is(err, aggregate.ErrOrder):
 		c.anew = append(c.anew, key)
+		return nil
+	case err == nil && rows == 0:
+		c.puts = append(c.puts, cellPut{key: key})
 		return nil
 	}
 	c.put(key, value)

@@ -175,10 +175,11 @@ func (k *kept) bite(to uint64) error {
 	if _, sessions := k.plan.Sessions(); sessions && k.building() {
 		return errUnbuilt
 	}
+	before := k.position
 	retractions, err := k.follow(to)
 	if err == nil {
 		k.position = to
-		err = k.retract(retractions)
+		err = k.retract(retractions, before)
 	}
 	if err != nil {
 		k.reset() // part of it may be in
@@ -250,81 +251,6 @@ func (k *kept) retractionsIn(b *segment.Batch) (all []retractionAt, err error) {
 		all = append(all, retractionAt{uint64(r.Seq), name})
 	}
 	return all, nil
-}
-
-// retract makes the cells stale that events were in which retractions are about.
-func (k *kept) retract(retractions []retractionAt) error {
-	if len(retractions) == 0 {
-		return nil
-	}
-	f, err := k.db.pin()
-	if err != nil {
-		return err
-	}
-	defer f.unpin()
-	s := k.db.streams.Load().byName[k.def.Stream]
-	rows := segment.LoadedRows{Names: k.plan.Columns()}
-	test := segment.NewRowTest(k.def.Where, k.def.Stream)
-	for _, r := range retractions {
-		var t trail
-		t.follow(k.db, f, s, r.key, s.live.Get(r.key))
-		row, ok, err := t.retractedRow(r.seq)
-		if err != nil {
-			return err
-		}
-		if ok && k.def.Where != nil {
-			ok, err = test.Passes(&row)
-		}
-		if ok && err == nil {
-			err = rows.Add(&row)
-		}
-		if err != nil {
-			return fmt.Errorf("retraction %d: %w", r.seq, err)
-		}
-	}
-	var b segment.Batch
-	scan := rows.Scan(k.plan.Columns())
-	for _, block := range scan.Blocks() {
-		if err := scan.Read(block, &b); err != nil {
-			return err
-		}
-		if err := k.spoil(&b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// retractedRow is the event that the retraction at a position is about in the end: a
-// retraction of one brings what that was about back. It is false if there is none.
-func (t *trail) retractedRow(seq uint64) (segment.SealedRow, bool, error) {
-	for {
-		v, ok, err := t.find(seq)
-		if !ok || err != nil {
-			return segment.SealedRow{}, false, err
-		}
-		row, err := t.row(&v)
-		if err != nil {
-			return segment.SealedRow{}, false, err
-		}
-		if row.Kind != Retraction {
-			return segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag}, true, nil
-		}
-		seq = row.Ref
-	}
-}
-
-// spoil makes the cells of the rows of a batch stale.
-func (k *kept) spoil(b *segment.Batch) error {
-	if _, sessions := k.plan.Sessions(); sessions {
-		return k.spoilSessions(b)
-	}
-	cells, err := k.live.Mark(b)
-	for _, i := range cells {
-		k.live.At(i).Stale, k.stale[i] = true, true
-	}
-	k.touchCells(cells)
-	return err
 }
 
 // complete reports whether all windows that are to be kept are in base.

@@ -324,7 +324,7 @@ func (j *joining) layer(c, above *aggregate.Cells) error {
 
 func (j *joining) one(c, above *aggregate.Cells, i int) (err error) {
 	cell := c.At(i)
-	if cell.Gone || cell.Rows == 0 || cell.Window.Start < j.from || !inReach(j.reach, cell.Window.Start) {
+	if cell.Gone || cell.Empty() || cell.Window.Start < j.from || !inReach(j.reach, cell.Window.Start) {
 		return nil
 	}
 	j.key = c.AppendKey(j.key[:0], i)
