@@ -38,7 +38,7 @@ type Cells struct {
 type Cell struct {
 	Window Span
 	Rows   int64 // events in it, heartbeats included where they count
-	Late   int64 // of them, those that came when the window was final
+	Late   int64 // those that came when the window was final, retracted ones too
 	Unfit  int64 // values, for each measure, of kinds that its function does not take, left out
 
 	// Of a cell over others, see package store. Whole: it is all there is, not

@@ -206,12 +206,32 @@ func (p *Plan) SessionOf(key, value []byte) (Span, error) {
 	return w, err
 }
 
-// AppendEmpty appends the encoding of a cell without rows.
-func (p *Plan) AppendEmpty(dst []byte, w Span) ([]byte, error) {
+// AppendEmpty appends the encoding of a cell without rows, of which it is known how many
+// events came late.
+func (p *Plan) AppendEmpty(dst []byte, w Span, late int64) ([]byte, error) {
 	c := p.Cells()
 	c.find(w, 0)
 	c.grow()
+	c.list[0].Late = late
 	return c.AppendCell(dst, 0)
+}
+
+// Bare is a plan of the same windows and groups without values: of where events go.
+func (p *Plan) Bare() *Plan {
+	q := *p
+	q.sums, q.of = nil, nil
+	return &q
+}
+
+// MergeLate takes in how many events of the cells of o came late, and nothing else. o is
+// of the same definition, or [Plan.Bare] of it.
+func (c *Cells) MergeLate(o *Cells) {
+	for i := range o.list {
+		if from := &o.list[i]; from.Late > 0 && !c.leavesOut(from.Window.Start) {
+			c.list[c.find(from.Window, c.groupOf(o.groupValues(from.group)))].Late += from.Late
+		}
+	}
+	c.grow()
 }
 
 // Ordered reports whether a function is of class [Ordered]: its values depend on the

@@ -34,9 +34,11 @@ import (
 // exact at a position, which it states, and waits for no refresh. Most of the time the
 // background has left it nothing to follow.
 //
-// History that was there before the definition is built in the background, newest
-// windows first, a stretch of time a checkpoint: base begins at a time, which moves
-// back, and what is before it is computed from the events when asked for. Windows that
+// History that was there before the definition is first recalled in the order in which
+// it came: what moved the watermark, and how much of each window came late. The windows
+// are then built in the background, newest first, a stretch of time a checkpoint: base
+// begins at a time, which moves back, and what is before it is computed from the events
+// when asked for; cells before it say what came late, and nothing else. Windows that
 // are older than Definition.Keep go back to that state. So whatever is missing from
 // bbolt, all of it for instance, costs time, never an answer.
 //

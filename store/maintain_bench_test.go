@@ -191,3 +191,37 @@ func BenchmarkMaintain_Retract(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMaintain_Build is an aggregate that is defined over 2 M events that are there,
+// of which 1 % came late, until all of it is kept.
+//
+//	go test ./store -run ^$ -bench Maintain_Build -benchtime 3x
+func BenchmarkMaintain_Build(b *testing.B) {
+	db, err := Open(b.TempDir(), &Options{Sync: SyncNever})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	next := trades(2000)
+	for range 1000 {
+		if _, err := db.Append(bg, next()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := db.Seal(bg); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		d := tradeDefinition()
+		d.Name = fmt.Sprint("trades ", i)
+		a, err := db.Maintain(bg, d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for !a.Progress().Built {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	b.ReportMetric(2e6*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}

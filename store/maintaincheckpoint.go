@@ -34,24 +34,20 @@ func (k *kept) upkeep() (more bool, err error) {
 		k.mu.Unlock()
 		return false, nil
 	}
-	ok, err := k.attach()
-	if !ok && err == nil && k.base != nil {
-		err = k.recall()
-		ok = k.marked
-	}
-	if !ok || err != nil {
-		k.mu.Unlock()
-		return false, err
-	}
+	_, err = k.attach()
 	visible := k.db.visible.Load()
-	if k.position < visible {
+	switch {
+	case err != nil || k.base == nil:
+	case !k.marked:
+		err = k.recall(max(biteMost, uint64(k.db.opt.MemoryBytes/recallEach)))
+	case k.position < visible:
 		err = k.bite(min(visible, k.position+biteMost))
 	}
-	if err != nil {
+	if err != nil || k.base == nil { // it may have been given up meanwhile
 		k.mu.Unlock()
 		return false, err
 	}
-	behind, due, from := k.position < visible, k.due(), k.base.from
+	behind, due, from := k.position < visible || !k.marked, k.due(), k.base.from
 	if !behind && !k.complete() {
 		from, due = k.further(), true
 	}
@@ -152,7 +148,7 @@ type checkpointing struct {
 
 // freeze makes live frozen, without stale cells, and begins another one. mu is held.
 func (k *kept) freeze(ctx context.Context, from int64) (*checkpointing, error) {
-	if ok, err := k.attach(); !ok || err != nil || k.frozen != nil {
+	if _, err := k.attach(); err != nil || k.base == nil || k.frozen != nil {
 		return nil, err
 	}
 	if err := k.refresh(ctx); err != nil {
@@ -176,6 +172,9 @@ func (c *checkpointing) gather(ctx context.Context) error {
 	}
 	if c.to.from < c.from.from {
 		cells, err := c.plan.Gather(ctx, c.view(c.to.position), aggregate.Span{Start: c.to.from, End: c.from.from}, nil)
+		if err == nil {
+			err = c.recount(cells)
+		}
 		if err == nil {
 			err = c.putAll(cells)
 		}
@@ -222,7 +221,7 @@ func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 	sum := c.plan.Cells()
 	for i := first; i < end; i++ {
 		cell := c.frozen.At(i)
-		if cell.Gone || cell.Window.Start < c.to.from {
+		if cell.Gone || !c.goesDown(cell) {
 			continue
 		}
 		key := c.frozen.AppendKey(nil, i)
@@ -242,17 +241,41 @@ func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 	return nil
 }
 
-// one puts cell i of frozen, joined with what is below it; without rows it is taken away.
-func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) error {
-	rows := c.frozen.At(i).Rows
-	value, err := c.frozen.AppendCell(nil, i)
+// goesDown reports whether a cell of frozen is to be joined with what is below. Before
+// windows that are kept only what came late is, until they are built, which recounts it.
+func (c *checkpointing) goesDown(cell *aggregate.Cell) bool {
+	start := cell.Window.Start
+	if start < c.to.from {
+		return cell.Late > 0 && c.to.from <= c.from.from
+	}
+	return start >= c.from.from
+}
+
+// isNothing reports whether nothing is known of a cell. Of events that came late it is
+// known for ever how many they were, whether they are retracted or their window is not
+// built yet; but which session they were in depends on others.
+func (c *checkpointing) isNothing(cell *aggregate.Cell) bool {
+	_, sessions := c.plan.Sessions()
+	return cell.Rows == 0 && (cell.Late == 0 || sessions)
+}
+
+// one puts cell i of frozen, joined with what is below it, or takes it away.
+func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) (err error) {
+	cell := *c.frozen.At(i)
+	var value []byte
+	if cell.Window.Start < c.from.from {
+		cell.Rows = 0
+		value, err = c.plan.AppendEmpty(nil, cell.Window, cell.Late)
+	} else {
+		value, err = c.frozen.AppendCell(nil, i)
+	}
 	if err == nil && below != nil {
 		var n int
 		if n, err = sum.MergeCell(key, below); err == nil {
 			_, err = sum.MergeCell(key, value)
 		}
 		if err == nil {
-			rows = sum.At(n).Rows
+			cell = *sum.At(n)
 			value, err = sum.AppendCell(value[:0], n)
 		}
 	}
@@ -260,7 +283,7 @@ func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) erro
 	case errors.Is(err, aggregate.ErrOrder):
 		c.anew = append(c.anew, key)
 		return nil
-	case err == nil && rows == 0:
+	case err == nil && c.isNothing(&cell):
 		c.puts = append(c.puts, cellPut{key: key})
 		return nil
 	}
@@ -268,7 +291,50 @@ func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) erro
 	return err
 }
 
-// put puts a cell that has rows.
+// recount adds to the cells of windows that were not kept before what is known to have
+// come late of them: all that frozen and bbolt have of them.
+func (c *checkpointing) recount(cells *aggregate.Cells) error {
+	built := aggregate.Span{Start: c.to.from, End: c.from.from}
+	add := func(key []byte, late int64) (err error) {
+		i, ok := cells.Lookup(key)
+		if !ok {
+			if i, err = cells.Renew(key); err != nil {
+				return err
+			}
+		}
+		cells.At(i).Late += late
+		return nil
+	}
+	var err error
+	c.mu.Lock() // readers encode its keys too
+	for i := 0; i < c.frozen.Len() && err == nil; i++ {
+		if cell := c.frozen.At(i); cell.Late > 0 && inReach(built, cell.Window.Start) {
+			err = add(c.frozen.AppendKey(nil, i), cell.Late)
+		}
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return c.db.states.view(func(tx *bolt.Tx) error {
+		b, over := tx.Bucket(c.bucket), built
+		if b == nil {
+			return nil
+		}
+		if c.plan.ByGroup() {
+			over = wholeTime
+		}
+		return levelCells{b: b}.each(over, nil, func(key, body []byte) error {
+			w, _, err := c.plan.ReadKey(key)
+			if err == nil && inReach(built, w.Start) {
+				err = add(key, c.plan.Lateness(body))
+			}
+			return err
+		})
+	})
+}
+
+// put puts a cell.
 func (c *checkpointing) put(key, value []byte) {
 	c.puts = append(c.puts, cellPut{key, sealCell(value, 0, key)})
 }
@@ -277,7 +343,7 @@ func (c *checkpointing) put(key, value []byte) {
 func (c *checkpointing) putAll(cells *aggregate.Cells) error {
 	rows := int64(0)
 	for i := range cells.Len() {
-		if cells.At(i).Gone || cells.At(i).Rows == 0 {
+		if cells.At(i).Gone || c.isNothing(cells.At(i)) {
 			continue
 		}
 		rows += cells.At(i).Rows
@@ -340,9 +406,10 @@ func (c *checkpointing) refold(ctx context.Context) error {
 	}
 	for _, key := range c.anew {
 		i, ok := cells.Lookup(key)
-		if !ok || cells.At(i).Rows == 0 {
-			c.puts = append(c.puts, cellPut{key: key})
-			continue
+		if !ok {
+			if i, err = cells.Renew(key); err != nil {
+				return err
+			}
 		}
 		c.mu.Lock()
 		late, err := c.frozenLateness(key)
@@ -350,7 +417,10 @@ func (c *checkpointing) refold(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		cells.At(i).Late = late
+		if cells.At(i).Late = late; c.isNothing(cells.At(i)) {
+			c.puts = append(c.puts, cellPut{key: key})
+			continue
+		}
 		value, err := cells.AppendCell(nil, i)
 		if err != nil {
 			return err

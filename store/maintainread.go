@@ -37,6 +37,10 @@ type AggregateAnswer struct {
 // the definition, all of them are provisional. It costs some hundred ns for each
 // result, and the events of windows that are not kept yet or any more. Functions over
 // time, and sessions, cost a look at all that is kept.
+//
+// How many events came late follows from the log alone, whenever the aggregate was defined
+// and whatever became of what was kept. But none did of windows that are not kept yet, or
+// any more, nor of sessions what came before they were kept.
 func (a *Aggregate) Read(ctx context.Context, q AggregateQuery) (AggregateAnswer, error) {
 	var e EventQuery
 	e.Since, e.Until = q.From, q.To
@@ -257,7 +261,7 @@ func (j *joining) layers() error {
 		}
 		// A checkpoint under way may be about to forget windows: live has nothing of
 		// them any more.
-		j.from = max(have.from, j.live.From)
+		j.from = max(have.from, j.liveFrom)
 		switch {
 		case b == nil:
 			return nil

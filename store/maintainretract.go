@@ -122,7 +122,7 @@ func (k *kept) batches(rows *segment.LoadedRows, f func(b *segment.Batch) error)
 // turn has take take the cells of rows.
 func (k *kept) turn(rows *segment.LoadedRows, take func(cells *aggregate.Cells) error) error {
 	cells := k.plan.Cells()
-	cells.From = k.live.From
+	cells.From = k.liveFrom
 	if err := k.batches(rows, cells.Add); err != nil {
 		return err
 	}
@@ -139,7 +139,9 @@ func (k *kept) spoil(b *segment.Batch) error {
 	}
 	cells, err := k.live.Mark(b)
 	for _, i := range cells {
-		k.live.At(i).Stale, k.stale[i] = true, true
+		if k.live.At(i).Window.Start >= k.liveFrom {
+			k.live.At(i).Stale, k.stale[i] = true, true
+		}
 	}
 	k.touchCells(cells)
 	return err
