@@ -12,7 +12,7 @@ import (
 
 // Arrivals are events as they came, with the cells that they went to. They move a
 // watermark on, which says which of them came late. One batch of a commit is one
-// moment: its events are judged by the watermark before it.
+// moment: its events are judged by the watermark before it, also where they come in parts.
 type Arrivals struct {
 	sources dictionary
 	names   []string // of sources
@@ -70,6 +70,9 @@ func (a *Arrivals) note(c *Cells, b *segment.Batch) error {
 		a.sources.column(sources, b.Rows, b.Selected, parts)
 	}
 	a.number = slices.Grow(a.number[:0], b.Rows)[:b.Rows]
+	if cap(a.list)-len(a.list) < n {
+		a.list = slices.Grow(a.list, max(n, len(a.list))) // append would copy a million five times
+	}
 	for j := range n {
 		i := at(b.Selected, j)
 		if segment.Kind(fixed[0][i]) == segment.Retraction {
@@ -94,36 +97,15 @@ func (a *Arrivals) Cells() []int {
 	return list
 }
 
-// Fold leaves, of what came of one source, as much as moves a watermark as all of it
-// does, in whatever order: the newest, at the greatest time of all.
-func (a *Arrivals) Fold() {
-	if len(a.list) == 0 {
-		return
-	}
-	one := a.list[0]
-	for _, e := range a.list[1:] {
-		one.seq, one.recorded, one.time = max(one.seq, e.seq), max(one.recorded, e.recorded), max(one.time, e.time)
-	}
-	one.first, one.last = 0, 0
-	a.list, a.placed = append(a.list[:0], one), a.placed[:0]
-}
-
 // Settle moves w on by what came, in the order of its positions, counts in the cells
 // what was late for them, and forgets it.
 func (a *Arrivals) Settle(c *Cells, w *Watermark) {
 	a.index()
-	order := make([]int32, len(a.list))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	bySeq := func(i, j int32) int { return cmp.Compare(a.list[i].seq, a.list[j].seq) }
-	if !slices.IsSortedFunc(order, bySeq) {
-		slices.SortFunc(order, bySeq)
-	}
+	order := a.inOrder()
 	most := map[uint32]int64{}
 	for len(order) > 0 {
 		now := a.list[order[0]].recorded
-		complete := w.Complete()
+		complete := w.moment(now)
 		clear(most)
 		one, all := a.list[order[0]].source, int64(math.MinInt64)
 		for len(order) > 0 && a.list[order[0]].recorded == now {
@@ -147,6 +129,34 @@ func (a *Arrivals) Settle(c *Cells, w *Watermark) {
 		w.Tick(now)
 	}
 	a.list, a.placed = a.list[:0], a.placed[:0]
+}
+
+// inOrder is the numbers of what came, by position. They are put where their positions
+// say, of which there are not many more than events: a sort of a million that come from
+// the files of history, by key, is half of what it costs to take them in.
+func (a *Arrivals) inOrder() []int32 {
+	order := make([]int32, 0, len(a.list))
+	sorted, first, last := true, int64(math.MaxInt64), int64(math.MinInt64)
+	for i := range a.list {
+		seq := a.list[i].seq
+		sorted = sorted && seq >= last
+		first, last = min(first, seq), max(last, seq)
+		order = append(order, int32(i))
+	}
+	if sorted {
+		return order
+	}
+	at := make([]int32, last-first+1) // 1 + the number, 0 for none
+	for i := range a.list {
+		at[a.list[i].seq-first] = int32(i) + 1
+	}
+	order = order[:0]
+	for _, n := range at {
+		if n > 0 {
+			order = append(order, n-1)
+		}
+	}
+	return order
 }
 
 // index finds where the placements of each event are.
@@ -179,21 +189,18 @@ func (a *Arrivals) name(source uint32) string {
 
 // Marks of a watermark
 //
-//	1 byte, 1 if it has begun; varint complete, varint count of sources, for each,
-//	by name: text name; varint most, mark, heard
+//	1 byte, 1 if it has begun; varint complete, now, before, varint count of sources,
+//	for each, by name: text name; varint most, mark, heard
 
 // Watermark is one of the definition that nothing has moved yet.
 func (m Marks) Watermark() Watermark {
 	return Watermark{Bound: m.Bound, Skew: m.Skew, Idle: m.Idle, MaxDelay: m.MaxDelay}
 }
 
-// OneSource reports whether all events are of one source.
-func (m Marks) OneSource() bool { return m.Source.isZero() }
-
 // AppendBinary appends where the watermark stands.
 func (w *Watermark) AppendBinary(dst []byte) []byte {
 	dst = append(dst, byte(bit(w.begun)))
-	dst = appendVarints(dst, w.complete, int64(len(w.sources)))
+	dst = appendVarints(dst, w.complete, w.now, w.before, int64(len(w.sources)))
 	names := make([]string, 0, len(w.sources))
 	for name := range w.sources {
 		names = append(names, name)
@@ -218,6 +225,7 @@ func (w *Watermark) Decode(b []byte) error {
 	d := segment.NewDecoder(string(b))
 	begun := d.Byte()
 	w.begun, w.complete, w.sources = begun == 1, d.Varint(), map[string]source{}
+	w.now, w.before = d.Varint(), d.Varint()
 	for n := d.Varint(); n > 0 && !d.Bad(); n-- {
 		name := d.Text()
 		w.sources[name] = source{most: d.Varint(), mark: d.Varint(), heard: d.Varint()}

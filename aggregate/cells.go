@@ -38,7 +38,7 @@ type Cells struct {
 type Cell struct {
 	Window Span
 	Rows   int64 // events in it, heartbeats included where they count
-	Late   int64 // of them, those that came when the window was final
+	Late   int64 // those that came when the window was final, retracted ones too
 	Unfit  int64 // values, for each measure, of kinds that its function does not take, left out
 
 	// Of a cell over others, see package store. Whole: it is all there is, not
@@ -281,7 +281,8 @@ func (c *Cells) groupText(group uint32) string {
 // windows side by side, the group first. A cell
 //
 //	of sessions: uvarint length of the window, ns
-//	uvarint rows, late, unfit
+//	uvarint rows, late, unfit; of a layer from which more was taken away than added
+//	they are negative, as the uint64 of the same bits
 //	for each sum: uvarint length, and bytes, of its partial result
 
 // AppendKey appends the key of cell i: keys of cells of one definition are in the
@@ -451,8 +452,12 @@ func (c *Cells) fail(i, k int, err error) error {
 }
 
 // Merge takes in the cells of o, of the same definition.
-func (c *Cells) Merge(o *Cells) error {
-	to := make([]uint32, len(o.list))
+func (c *Cells) Merge(o *Cells) error { return c.mergeSums(c.meet(o, 1), o) }
+
+// meet finds the cells that those of o are to be joined with, and adds, or takes away,
+// what is known of them beside their values.
+func (c *Cells) meet(o *Cells, sign int64) (to []uint32) {
+	to = make([]uint32, len(o.list))
 	groups := map[uint32]uint32{}
 	for i := range o.list {
 		from := &o.list[i]
@@ -463,12 +468,12 @@ func (c *Cells) Merge(o *Cells) error {
 		}
 		to[i] = c.find(from.Window, group)
 		cell := &c.list[to[i]]
-		cell.Rows += from.Rows
-		cell.Late += from.Late
-		cell.Unfit += from.Unfit
+		cell.Rows += sign * from.Rows
+		cell.Late += sign * from.Late
+		cell.Unfit += sign * from.Unfit
 	}
-	c.rows += o.rows
-	return c.mergeSums(to, o)
+	c.rows += o.rows // what is taken away takes memory too
+	return to
 }
 
 // mergeSums takes the sums of cell i of o into cell to[i].

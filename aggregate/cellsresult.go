@@ -19,7 +19,7 @@ type Result struct {
 	Number int64
 
 	Rows  int64 // events in it, heartbeats included where they count
-	Late  int64 // of them, those that came when the window was final, as far as it was maintained then
+	Late  int64 // those that came when the window was final, retracted ones too, if it is maintained
 	Unfit int64 // values of kinds that their function does not take, left out
 
 	Status Status

@@ -342,8 +342,16 @@ func TestLaws_Inverse(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, p, want)
-		p = NewPartial(f) // taken away before it comes
-		if err := p.Subtract(single(t, f, rows[n:])); err != nil {
+		less := NewPartial(f) // taken away before it comes
+		if err := less.Subtract(single(t, f, rows[n:])); err != nil {
+			t.Fatal(err)
+		}
+		b, err := less.AppendBinary(nil)
+		p = NewPartial(f)
+		if err == nil {
+			err = p.g.MergeBinary(0, b)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		for _, i := range r.Perm(len(rows)) {

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -79,6 +80,36 @@ func (c *Cells) mark(cells []int, b *segment.Batch, rows []uint16) ([]int, error
 	return cells, err
 }
 
+// Inverts reports whether events can be taken away from cells again: where all functions
+// can, and windows do not depend on other events.
+func (p *Plan) Inverts() bool {
+	if _, sessions := p.Sessions(); sessions {
+		return false
+	}
+	return !slices.ContainsFunc(p.sums, func(s sum) bool { return !s.Function.Laws().Inverts })
+}
+
+// Subtract takes away what the events in the cells of o have added, of the same
+// definition, which must invert. Events may be taken away that were added to a cell below.
+func (c *Cells) Subtract(o *Cells) error {
+	to := c.meet(o, -1)
+	c.grow()
+	for k, g := range c.sums {
+		inverse, ok := g.(Inverse)
+		if !ok {
+			return fmt.Errorf("aggregate %q: %s cannot take away: %w", c.p.def.Name, c.p.sums[k].Name, ErrFunction)
+		}
+		if err := inverse.Subtract(to, o.sums[k]); err != nil {
+			return fmt.Errorf("aggregate %q: %s: %w", c.p.def.Name, c.p.sums[k].Name, err)
+		}
+	}
+	return nil
+}
+
+// Empty reports whether a cell has nothing to add to those below it. One without rows
+// may: as many came as were taken away.
+func (c *Cell) Empty() bool { return c.Whole && c.Rows == 0 && c.Late == 0 }
+
 // Where is true of the events that are to be followed: those that Where of the
 // definition is true of, and retractions. It is nil if that is all.
 func (p *Plan) Where() index.Predicate {
@@ -119,31 +150,6 @@ func (p *Plan) Within(w Span) Span {
 		return Span{w.Start, add(w.End, 1-gap)}
 	}
 	return w
-}
-
-// rangesMost is how many stretches of time are asked for apart.
-const rangesMost = 64
-
-// Refold computes windows anew from the events of a source. Other cells in the
-// result are of windows that were not asked for, and may lack events.
-func (p *Plan) Refold(ctx context.Context, src Source, windows []Span) (*Cells, error) {
-	times := make([]Span, len(windows))
-	for i, w := range windows {
-		times[i] = p.Within(w)
-	}
-	slices.SortFunc(times, Span.Compare)
-	var joined []Span
-	for _, t := range times {
-		if n := len(joined) - 1; n >= 0 && t.Start <= joined[n].End {
-			joined[n].End = max(joined[n].End, t.End)
-		} else {
-			joined = append(joined, t)
-		}
-	}
-	if len(joined) > rangesMost {
-		joined = []Span{{joined[0].Start, joined[len(joined)-1].End}}
-	}
-	return p.GatherAt(ctx, src, joined)
 }
 
 // GatherAt is [Plan.Gather] of the events in some stretches of time.
@@ -200,12 +206,32 @@ func (p *Plan) SessionOf(key, value []byte) (Span, error) {
 	return w, err
 }
 
-// AppendEmpty appends the encoding of a cell without rows.
-func (p *Plan) AppendEmpty(dst []byte, w Span) ([]byte, error) {
+// AppendEmpty appends the encoding of a cell without rows, of which it is known how many
+// events came late.
+func (p *Plan) AppendEmpty(dst []byte, w Span, late int64) ([]byte, error) {
 	c := p.Cells()
 	c.find(w, 0)
 	c.grow()
+	c.list[0].Late = late
 	return c.AppendCell(dst, 0)
+}
+
+// Bare is a plan of the same windows and groups without values: of where events go.
+func (p *Plan) Bare() *Plan {
+	q := *p
+	q.sums, q.of = nil, nil
+	return &q
+}
+
+// MergeLate takes in how many events of the cells of o came late, and nothing else. o is
+// of the same definition, or [Plan.Bare] of it.
+func (c *Cells) MergeLate(o *Cells) {
+	for i := range o.list {
+		if from := &o.list[i]; from.Late > 0 && !c.leavesOut(from.Window.Start) {
+			c.list[c.find(from.Window, c.groupOf(o.groupValues(from.group)))].Late += from.Late
+		}
+	}
+	c.grow()
 }
 
 // Ordered reports whether a function is of class [Ordered]: its values depend on the

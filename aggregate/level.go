@@ -118,7 +118,7 @@ func (c *Cells) Fold(o *Cells, take func(i int) bool) (n int, err error) {
 	folds := c.scratch.folds[:0]
 	for i := range o.list {
 		from := &o.list[i]
-		if from.Rows == 0 || from.Gone || !take(i) {
+		if from.Gone || from.Empty() || !take(i) {
 			to = append(to, Nowhere)
 			continue
 		}

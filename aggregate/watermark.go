@@ -30,6 +30,8 @@ type Watermark struct {
 	sources  map[string]source
 	complete int64
 	begun    bool
+
+	now, before int64 // the newest moment, and up to where all was complete before it
 }
 
 // source is what is known of one.
@@ -62,6 +64,17 @@ func (w *Watermark) observe(name string, t, now int64) {
 	}
 	s.mark = max(s.mark, add(min(s.most, add(now, int64(w.Skew))), -int64(bound)))
 	w.sources[name] = s
+}
+
+// moment begins a moment, or goes on with the newest one as if what came of it before
+// had not moved the mark yet, and is up to where all was complete before it.
+func (w *Watermark) moment(now int64) int64 {
+	if w.begun && now == w.now {
+		w.complete = w.before
+	} else {
+		w.now, w.before = now, w.Complete()
+	}
+	return w.before
 }
 
 // Tick takes in that it is now by the clock of ingest, without an event.

@@ -58,15 +58,16 @@ func (h *crashHistory) append(db *store.DB, pad int, always bool) error {
 	return nil
 }
 
-// crashAggregates are maintained: a function that is taken apart and joined, and ones
-// that depend on order, over windows whose events come late and are retracted.
+// crashAggregates are maintained: functions from which what is retracted is taken away,
+// and ones that depend on order, over windows whose events come late and are retracted.
 var crashAggregates = []aggregate.Definition{
 	{Name: "sums", Stream: killStreams[0].Name, By: []aggregate.Input{aggregate.Key()}, Window: aggregate.Tumbling{Size: 10 * time.Minute},
 		Measures: []aggregate.Measure{
 			{Name: "rows", Function: aggregate.Count{Rows: true}},
 			{Name: "sum", Function: aggregate.Sum{}, Of: aggregate.Field("n")},
-			{Name: "last", Function: aggregate.Last{}, Of: aggregate.Field("tag")},
 		}},
+	{Name: "tags", Stream: killStreams[0].Name, By: []aggregate.Input{aggregate.Key()}, Window: aggregate.Tumbling{Size: 10 * time.Minute},
+		Measures: []aggregate.Measure{{Name: "last", Function: aggregate.Last{}, Of: aggregate.Field("tag")}}},
 	{Name: "visits", Stream: killStreams[1].Name, Window: aggregate.Session{Gap: time.Minute},
 		Measures: []aggregate.Measure{{Name: "max", Function: aggregate.Max{}, Of: aggregate.Field("n")}}},
 }

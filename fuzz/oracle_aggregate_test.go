@@ -14,8 +14,9 @@ import (
 	"github.com/annalsdb/annals/store"
 )
 
-// totalsText is an aggregate as a script names it: its windows and groups by a word.
-type totalsText struct{ name, stream, window, by string }
+// totalsText is an aggregate as a script names it: its functions, windows and groups by a
+// word.
+type totalsText struct{ name, stream, functions, window, by string }
 
 var oracleWindows = map[string]aggregate.Window{
 	"global": nil, "tumbling2": aggregate.Tumbling{Size: 2}, "tumbling3": aggregate.Tumbling{Size: 3}, "session1": aggregate.Session{Gap: 1},
@@ -27,13 +28,14 @@ var oracleGroups = map[string][]aggregate.Input{
 }
 
 func (t totalsText) definition() aggregate.Definition {
-	return totalsOf(t.name, t.stream, oracleWindows[t.window], oracleGroups[t.by]...)
+	return totalsOf(t.name, t.stream, t.functions, oracleWindows[t.window], oracleGroups[t.by]...)
 }
 
 func (g *scripter) drawTotals() totalsText {
 	pick := func(words ...string) string { return words[g.IntN(len(words))] }
 	return totalsText{name: pick("a", "b"), stream: g.script.streams[g.IntN(len(g.script.streams))].Name,
-		window: pick("global", "tumbling2", "tumbling3", "session1", "sliding3", "counted2"), by: pick("all", "key", "type", "y")}
+		functions: pick("all", "sums"), window: pick("global", "tumbling2", "tumbling3", "session1", "sliding3", "counted2"),
+		by: pick("all", "key", "type", "y")}
 }
 
 // maintain has an aggregate kept, or dropped, and looks at all of them.

@@ -27,7 +27,7 @@ import (
 //	  retraction s0 ab retracts=1
 //	tail from=2 stream=s0 type=t
 //	define s0 fold=replace
-//	maintain a at=7 stream=s0 window=tumbling2 by=key
+//	maintain a at=7 stream=s0 of=sums window=tumbling2 by=key
 //	drop a at=8
 //	view 12 7
 //	reopen
@@ -66,7 +66,7 @@ func (s step) String() string {
 			each("type", s.tail.Types) + named("prefix", s.tail.KeyPrefix)
 	case maintains:
 		text += " " + word(s.totals.name) + moment("at", s.now) + named("stream", s.totals.stream) +
-			named("window", s.totals.window) + named("by", s.totals.by)
+			named("of", s.totals.functions) + named("window", s.totals.window) + named("by", s.totals.by)
 	case dropping:
 		text += " " + word(s.totals.name) + moment("at", s.now)
 	case appending:
@@ -215,7 +215,8 @@ func (s *script) parseLine(verb string, a *arguments) error {
 		st.tail = store.TailQuery{From: a.uint(a.one("from")), Since: a.time("since"), Streams: a.all("stream"),
 			Types: a.all("type"), KeyPrefix: a.one("prefix")}
 	case maintains:
-		st.totals = totalsText{name: a.bare(), stream: a.one("stream"), window: choice(a, "window", oracleWindows), by: choice(a, "by", oracleGroups)}
+		st.totals = totalsText{name: a.bare(), stream: a.one("stream"), functions: choice(a, "of", totalsFunctions),
+			window: choice(a, "window", oracleWindows), by: choice(a, "by", oracleGroups)}
 		st.now = a.time("at")
 	case dropping:
 		st.totals.name, st.now = a.bare(), a.time("at")

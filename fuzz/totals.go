@@ -38,13 +38,20 @@ func (m *Model) Drop(name string, now time.Time) error {
 	return err
 }
 
+// totalsFunctions are functions that the model knows how to compute, by a word: from sums
+// alone what is retracted is taken away.
+var totalsFunctions = map[string][]aggregate.Function{
+	"sums": {aggregate.Count{}, aggregate.Sum{}, aggregate.Distinct{}},
+	"all": {aggregate.Count{}, aggregate.Sum{}, aggregate.Min{}, aggregate.Max{}, aggregate.First{}, aggregate.Last{},
+		aggregate.Distinct{}},
+}
+
 // totalsOf is the definition of an aggregate that the model knows how to compute: what
 // there is of field x, by windows and groups.
-func totalsOf(name, stream string, w aggregate.Window, by ...aggregate.Input) aggregate.Definition {
+func totalsOf(name, stream, functions string, w aggregate.Window, by ...aggregate.Input) aggregate.Definition {
 	d := aggregate.Definition{Name: name, Stream: stream, Window: w, By: by,
 		Measures: []aggregate.Measure{{Name: "rows", Function: aggregate.Count{Rows: true}}}}
-	for _, f := range []aggregate.Function{aggregate.Count{}, aggregate.Sum{}, aggregate.Min{}, aggregate.Max{},
-		aggregate.First{}, aggregate.Last{}, aggregate.Distinct{}} {
+	for _, f := range totalsFunctions[functions] {
 		d.Measures = append(d.Measures, aggregate.Measure{Name: f.String(), Function: f, Of: aggregate.Field("x")})
 	}
 	return d
@@ -59,14 +66,14 @@ func (p Point) Totals(d aggregate.Definition) (all []aggregate.Result) {
 		if w, ok := d.Window.(aggregate.Counted); ok {
 			for n, some := range slices.Collect(slices.Chunk(mine, int(w.N))) {
 				span := aggregate.Span{Start: some[0].Time.UnixNano(), End: cut(some[len(some)-1].Time.UnixNano(), 1)}
-				r := totals(span, group, some)
+				r := totals(d.Measures, span, group, some)
 				r.Number = int64(n)
 				all = append(all, r)
 			}
 			continue
 		}
 		for _, w := range windowsOf(d.Window, mine) {
-			all = append(all, totals(w, group, slices.DeleteFunc(slices.Clone(mine), func(e store.Event) bool { return !holds(w, e.Time) })))
+			all = append(all, totals(d.Measures, w, group, slices.DeleteFunc(slices.Clone(mine), func(e store.Event) bool { return !holds(w, e.Time) })))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b aggregate.Result) int { return a.Window.Compare(b.Window) })
@@ -86,7 +93,7 @@ func (p Point) TotalsIn(d aggregate.Definition, from, to time.Time) (all []aggre
 		return !from.IsZero() && e.Time.Before(from) || !to.IsZero() && !e.Time.Before(to)
 	})
 	for _, group := range groupsOf(d.By, events) {
-		all = append(all, totals(over, group, slices.DeleteFunc(slices.Clone(events), func(e store.Event) bool { return compareGroups(groupOf(d.By, e), group) != 0 })))
+		all = append(all, totals(d.Measures, over, group, slices.DeleteFunc(slices.Clone(events), func(e store.Event) bool { return compareGroups(groupOf(d.By, e), group) != 0 })))
 	}
 	return all
 }
@@ -172,7 +179,7 @@ func holds(w aggregate.Span, t time.Time) bool {
 }
 
 // totals is what there is of the events of one window and group, in order.
-func totals(w aggregate.Span, group []segment.Value, events []store.Event) aggregate.Result {
+func totals(measures []aggregate.Measure, w aggregate.Span, group []segment.Value, events []store.Event) aggregate.Result {
 	r := aggregate.Result{Window: w, Group: group, Rows: int64(len(events))}
 	var first, last, least, greatest segment.Value
 	var values []segment.Value
@@ -197,8 +204,11 @@ func totals(w aggregate.Span, group []segment.Value, events []store.Event) aggre
 	}
 	sum, unfit, err := sumOf(values)
 	r.Unfit, r.Err = unfit, err
-	r.Values = []segment.Value{segment.Int64Of(r.Rows), segment.Int64Of(int64(len(values))), sum, least, greatest, first, last,
-		segment.Int64Of(int64(len(distinct)))}
+	all := map[string]segment.Value{"rows": segment.Int64Of(r.Rows), "count": segment.Int64Of(int64(len(values))), "sum": sum,
+		"min": least, "max": greatest, "first": first, "last": last, "count_distinct": segment.Int64Of(int64(len(distinct)))}
+	for _, m := range measures {
+		r.Values = append(r.Values, all[m.Name])
+	}
 	return r
 }
 

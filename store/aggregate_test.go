@@ -396,6 +396,11 @@ func everyFunction(ordered bool) []aggregate.Measure {
 	return all
 }
 
+// inverses is those of everyFunction that events can be taken away from.
+func inverses() []aggregate.Measure {
+	return slices.DeleteFunc(everyFunction(false), func(m aggregate.Measure) bool { return !m.Function.Laws().Inverts })
+}
+
 // everyDefinition is definitions of functions × windows × groups.
 func everyDefinition(t *testing.T) (all []aggregate.Definition) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -417,10 +422,10 @@ func everyDefinition(t *testing.T) (all []aggregate.Definition) {
 		index.Or{index.Eq{Column: segment.ColumnType, Value: index.StringOf("sold")}, index.Range{Column: "x", Lo: index.Bound{Value: index.Int64Of(5)}}}}
 	for i, w := range windows {
 		for j, by := range groups {
-			for _, ordered := range []bool{false, true} {
+			for k, measures := range [][]aggregate.Measure{everyFunction(false), inverses(), everyFunction(true)} {
 				all = append(all, aggregate.Definition{
-					Name: fmt.Sprint("w", i, "g", j, ordered), Stream: crowdStream, Window: w, By: by,
-					Where: where[(i+j)%2], Measures: everyFunction(ordered),
+					Name: fmt.Sprint("w", i, "g", j, "m", k), Stream: crowdStream, Window: w, By: by,
+					Where: where[(i+j)%2], Measures: measures,
 				})
 			}
 		}

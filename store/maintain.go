@@ -24,18 +24,21 @@ import (
 // A cell adds to those of its key below, or stands for all of them. An event that
 // comes goes into live, whatever its time: nothing below is read, so a late one
 // costs what any other does. A checkpoint reads, joins and writes the cells that
-// changed, with the position, in one transaction. What cannot be added or taken
-// away, as where an event is retracted or, for functions over time, comes among
-// others, makes its cell stale; a stale cell is computed anew from the events of its
-// window, when it is read or written next.
+// changed, with the position, in one transaction. An event that is retracted is taken
+// away from live, whichever layer has it: a cell of live may be of less than nothing.
+// What cannot be added or taken away, as where a maximum is retracted or, for functions
+// over time, an event comes among others, makes its cell stale; a stale cell is computed
+// anew from the events of its group in its window, when it is read or written next.
 //
 // A read first follows the log to the newest position, then joins the layers: it is
 // exact at a position, which it states, and waits for no refresh. Most of the time the
 // background has left it nothing to follow.
 //
-// History that was there before the definition is built in the background, newest
-// windows first, a stretch of time a checkpoint: base begins at a time, which moves
-// back, and what is before it is computed from the events when asked for. Windows that
+// History that was there before the definition is first recalled in the order in which
+// it came: what moved the watermark, and how much of each window came late. The windows
+// are then built in the background, newest first, a stretch of time a checkpoint: base
+// begins at a time, which moves back, and what is before it is computed from the events
+// when asked for; cells before it say what came late, and nothing else. Windows that
 // are older than Definition.Keep go back to that state. So whatever is missing from
 // bbolt, all of it for instance, costs time, never an answer.
 //
@@ -53,10 +56,11 @@ import (
 // that is late, and memory for all that are open. Adding what is new to what is
 // stored, at the checkpoint, needs neither.
 //
-// Taking a retracted event's values away again would spare the scan of its window
-// where all functions can. It needs its event as it was, and to know whether it counted
-// before and after, a second account of retractions beside that of scans; the scan is
-// needed for all other functions anyway.
+// Every retraction could make its cell stale, since those of some functions have to. Of
+// the total of all time that is to read all events again, and a range is made of pieces
+// around the window until the next checkpoint. Taking the event away costs to find it and
+// to ask whether it counted, which is what an append of the retraction asks as well. Of a
+// group with 5 events in its minute it is a third of the time, 0.4 ms for 1.0.
 //
 // Keeping what was known at each position, so that a view of any moment finds it,
 // multiplies what is stored by how often windows change. The events are kept: what was

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/annalsdb/annals/aggregate"
+	"github.com/annalsdb/annals/segment"
 )
 
 // tradeDefinition is count, sum and maximum by type and minute.
@@ -124,4 +125,103 @@ func BenchmarkMaintain_Late(b *testing.B) {
 			b.Fatal(err, len(answer.Results))
 		}
 	}
+}
+
+// BenchmarkMaintain_Retract is an event that is retracted, and its key then read back in
+// its minute, of 200 minutes over 10 years with 1,000 keys, of 5 events each, that are
+// kept by key: of the newest minute, or of one 5 years ago. With a maximum its group is computed anew;
+// without, the event is taken away. Appends are not synced.
+//
+//	go test ./store -run ^$ -bench Maintain_Retract -benchtime 200x
+func BenchmarkMaintain_Retract(b *testing.B) {
+	const minutes, keys, each = 200, 1000, 5
+	begin := time.Date(2016, 1, 1, 0, 0, 0, 0, time.UTC)
+	minute := func(i int) time.Time { return begin.Add(time.Duration(i) * 18 * 24 * time.Hour) }
+	for _, c := range []struct {
+		name     string
+		measures int
+		minute   int
+	}{
+		{"take=away/late=no", 2, minutes - 1}, {"take=away/late=5y", 2, minutes / 2},
+		{"take=anew/late=no", 3, minutes - 1}, {"take=anew/late=5y", 3, minutes / 2},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			db, err := Open(b.TempDir(), &Options{Sync: SyncNever, CheckpointEvery: time.Hour})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			firsts := make([]uint64, minutes)
+			for i := range minutes {
+				var events []Event
+				for n := range keys * each {
+					events = append(events, Event{Stream: "trades", Key: fmt.Sprint("k", n%keys), Time: minute(i).Add(time.Duration(n) * time.Millisecond),
+						Fields: Fields{Float64("price", float64(n))}})
+				}
+				r, err := db.Append(bg, Batch{Events: events})
+				if err != nil {
+					b.Fatal(err)
+				}
+				firsts[i] = r.First
+			}
+			if err := db.Seal(bg); err != nil {
+				b.Fatal(err)
+			}
+			d := tradeDefinition()
+			d.By, d.Measures = []aggregate.Input{aggregate.Key()}, d.Measures[:c.measures]
+			a, err := db.Maintain(bg, d)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for !a.Progress().Built {
+				time.Sleep(time.Millisecond)
+			}
+			b.ResetTimer()
+			for i := range b.N {
+				e := Event{Stream: "trades", Key: fmt.Sprint("k", i%keys), Kind: Retraction, Time: minute(minutes), Retracts: firsts[c.minute] + uint64(i)}
+				if _, err := db.Append(bg, Batch{Events: []Event{e}}); err != nil {
+					b.Fatal(err)
+				}
+				answer, err := a.Partials(bg, PartialsQuery{From: minute(c.minute), To: minute(c.minute).Add(time.Minute),
+					Groups: [][]Value{{segment.StringOf(e.Key)}}})
+				if err != nil || answer.Seq != db.Latest().Seq() {
+					b.Fatal(err, answer.Seq)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkMaintain_Build is an aggregate that is defined over 2 M events that are there,
+// of which 1 % came late, until all of it is kept.
+//
+//	go test ./store -run ^$ -bench Maintain_Build -benchtime 3x
+func BenchmarkMaintain_Build(b *testing.B) {
+	db, err := Open(b.TempDir(), &Options{Sync: SyncNever})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	next := trades(2000)
+	for range 1000 {
+		if _, err := db.Append(bg, next()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := db.Seal(bg); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		d := tradeDefinition()
+		d.Name = fmt.Sprint("trades ", i)
+		a, err := db.Maintain(bg, d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for !a.Progress().Built {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	b.ReportMetric(2e6*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

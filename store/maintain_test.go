@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -270,74 +269,6 @@ func TestAggregate_StatusAndLateness(t *testing.T) {
 	}
 	if _, err := a.Read(bg, AggregateQuery{KnownAt: 1000}); !errors.Is(err, ErrFuture) {
 		t.Errorf("the future: %v", err)
-	}
-}
-
-// TestMaintain_WatermarkOfHistory: an aggregate of events that were there before it knows
-// which windows they leave complete, as one that saw them come does.
-func TestMaintain_WatermarkOfHistory(t *testing.T) {
-	for name, source := range map[string]aggregate.Input{"one source": {}, "sources": aggregate.Field("g")} {
-		t.Run(name, func(t *testing.T) {
-			watermarkOfHistory(t, aggregate.Marks{Bound: 10 * time.Minute, Skew: time.Hour, Idle: time.Hour, Source: source})
-		})
-	}
-}
-
-func watermarkOfHistory(t *testing.T, marks aggregate.Marks) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 3))
-	now := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC)
-	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000, CheckpointEvery: time.Millisecond, Now: func() time.Time { return now }})
-	d := counting("early")
-	d.Watermark = marks
-	early, err := db.Maintain(bg, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newCrowd(r)
-	c.next = db.Latest().Seq() + 1
-	for range 10 {
-		c.append(t, db, 1+r.IntN(60))
-		now = now.Add(time.Duration(r.Int64N(int64(time.Hour))))
-	}
-	d.Name = "late"
-	late, err := db.Maintain(bg, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	waitBuilt(db)
-	want, err := early.Read(bg, AggregateQuery{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := late.Read(bg, AggregateQuery{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !got.Complete.Equal(want.Complete) || got.Complete.IsZero() {
-		t.Errorf("complete up to %v, not %v", got.Complete, want.Complete)
-	}
-	for i := range want.Results {
-		if w := &want.Results[i]; w.Status == aggregate.Revised { // nobody was told anything of the late one before
-			w.Status, w.Late = aggregate.Final, 0
-		}
-	}
-	if err := sameResults(got.Results, want.Results); err != nil {
-		t.Error(err)
-	}
-	for i := range want.Results {
-		if i < len(got.Results) && got.Results[i].Status != want.Results[i].Status {
-			t.Errorf("window %s is %s, not %s", want.Results[i].Window, got.Results[i].Status, want.Results[i].Status)
-		}
-	}
-	seq := db.Latest().Seq()
-	early.current.mu.Lock()
-	whole := early.current.mark
-	early.current.mu.Unlock()
-	pieces, err := late.current.markAt(seq, 1+r.Uint64N(20))
-	if err != nil || !bytes.Equal(pieces.AppendBinary(nil), whole.AppendBinary(nil)) {
-		t.Errorf("in pieces the watermark is %+v, not %+v: %v", pieces, whole, err)
 	}
 }
 

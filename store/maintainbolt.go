@@ -23,7 +23,8 @@ import (
 // bbolt has no checksums.
 //
 //	basis  uvarint position; varint from, ns; uvarint length, bytes of the watermark
-//	cell   see [aggregate.Cells.AppendCell]
+//	cell   see [aggregate.Cells.AppendCell]; of windows before from, and of events that
+//	       are all retracted, without rows: it says how many came late
 const aggregateBucket = "aggregate "
 
 func bucketOf(d aggregate.Definition) []byte { return []byte(aggregateBucket + d.Fingerprint()) }
@@ -81,8 +82,8 @@ func (s *states) noteAggregate(name string, err error) {
 	s.damage.CompareAndSwap(nil, &err)
 }
 
-// basis is that of a bucket; of one that is not there it is at the newest position.
-// It is false while bbolt cannot be asked.
+// basis is that of a bucket, before all positions if it is not there. It is false while
+// bbolt cannot be asked.
 func (s *states) basis(bucket []byte, newest uint64) (b *basis, ok bool) {
 	err := s.view(func(tx *bolt.Tx) (err error) {
 		b, err = basisIn(tx.Bucket(bucket))
@@ -91,9 +92,6 @@ func (s *states) basis(bucket []byte, newest uint64) (b *basis, ok bool) {
 		}
 		return err
 	})
-	if b != nil && b.none {
-		b.position = newest
-	}
 	return b, err == nil
 }
 

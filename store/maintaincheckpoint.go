@@ -34,24 +34,20 @@ func (k *kept) upkeep() (more bool, err error) {
 		k.mu.Unlock()
 		return false, nil
 	}
-	ok, err := k.attach()
-	if !ok && err == nil && k.base != nil {
-		err = k.recall()
-		ok = k.marked
-	}
-	if !ok || err != nil {
-		k.mu.Unlock()
-		return false, err
-	}
+	_, err = k.attach()
 	visible := k.db.visible.Load()
-	if k.position < visible {
+	switch {
+	case err != nil || k.base == nil:
+	case !k.marked:
+		err = k.recall(max(biteMost, uint64(k.db.opt.MemoryBytes/recallEach)))
+	case k.position < visible:
 		err = k.bite(min(visible, k.position+biteMost))
 	}
-	if err != nil {
+	if err != nil || k.base == nil { // it may have been given up meanwhile
 		k.mu.Unlock()
 		return false, err
 	}
-	behind, due, from := k.position < visible, k.due(), k.base.from
+	behind, due, from := k.position < visible || !k.marked, k.due(), k.base.from
 	if !behind && !k.complete() {
 		from, due = k.further(), true
 	}
@@ -152,7 +148,7 @@ type checkpointing struct {
 
 // freeze makes live frozen, without stale cells, and begins another one. mu is held.
 func (k *kept) freeze(ctx context.Context, from int64) (*checkpointing, error) {
-	if ok, err := k.attach(); !ok || err != nil || k.frozen != nil {
+	if _, err := k.attach(); err != nil || k.base == nil || k.frozen != nil {
 		return nil, err
 	}
 	if err := k.refresh(ctx); err != nil {
@@ -176,6 +172,9 @@ func (c *checkpointing) gather(ctx context.Context) error {
 	}
 	if c.to.from < c.from.from {
 		cells, err := c.plan.Gather(ctx, c.view(c.to.position), aggregate.Span{Start: c.to.from, End: c.from.from}, nil)
+		if err == nil {
+			err = c.recount(cells)
+		}
 		if err == nil {
 			err = c.putAll(cells)
 		}
@@ -226,7 +225,7 @@ func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 	var joined []int // cells of sum
 	for i := first; i < end; i++ {
 		cell := c.frozen.At(i)
-		if cell.Gone || cell.Window.Start < c.to.from {
+		if cell.Gone || !c.goesDown(cell) {
 			continue
 		}
 		key := c.frozen.AppendKey(nil, i)
@@ -249,52 +248,115 @@ func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 	}
 	for _, n := range joined {
 		value, err := sum.AppendCell(nil, n)
-		if err := c.putOrFold(sum.AppendKey(nil, n), value, err); err != nil {
+		if err := c.settle(sum.AppendKey(nil, n), sum.At(n), value, err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// one puts cell i of frozen, or merges it into cell n of sum if there is something below
-// it; n is -1 if it is put.
-func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) (n int, err error) {
-	cell := c.frozen.At(i)
-	switch {
-	case cell.Rows == 0 && cell.Whole:
-		c.puts = append(c.puts, cellPut{key: key})
-		return -1, nil
-	case cell.Rows == 0:
-		return -1, nil // nothing was added
+// goesDown reports whether a cell of frozen is to be joined with what is below. Before
+// windows that are kept only what came late is, until they are built, which recounts it.
+func (c *checkpointing) goesDown(cell *aggregate.Cell) bool {
+	start := cell.Window.Start
+	if start < c.to.from {
+		return cell.Late > 0 && c.to.from <= c.from.from
 	}
-	value, err := c.frozen.AppendCell(nil, i)
+	return start >= c.from.from
+}
+
+// isNothing reports whether nothing is known of a cell. Of events that came late it is
+// known for ever how many they were, whether they are retracted or their window is not
+// built yet; but which session they were in depends on others.
+func (c *checkpointing) isNothing(cell *aggregate.Cell) bool {
+	_, sessions := c.plan.Sessions()
+	return cell.Rows == 0 && (cell.Late == 0 || sessions)
+}
+
+// one settles cell i of frozen, or merges it into cell n of sum if there is something
+// below it; n is -1 if it is settled.
+func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) (n int, err error) {
+	cell := *c.frozen.At(i)
+	var value []byte
+	if cell.Window.Start < c.from.from {
+		cell.Rows = 0
+		value, err = c.plan.AppendEmpty(nil, cell.Window, cell.Late)
+	} else {
+		value, err = c.frozen.AppendCell(nil, i)
+	}
 	if err != nil || below == nil {
-		return -1, c.putOrFold(key, value, err)
+		return -1, c.settle(key, &cell, value, err)
 	}
 	if n, err = sum.MergeCell(key, below); err == nil {
 		_, err = sum.MergeCell(key, value)
 	}
 	if err != nil {
-		return -1, c.putOrFold(key, nil, err)
+		return -1, c.settle(key, &cell, nil, err)
 	}
 	return n, nil
 }
 
-// putOrFold puts a cell that has rows, or, where it cannot be added to what is below it,
-// has it computed anew.
-func (c *checkpointing) putOrFold(key, value []byte, err error) error {
+// settle puts a cell, takes it away if nothing is known of it or, where it cannot be added
+// to what is below it, has it computed anew.
+func (c *checkpointing) settle(key []byte, cell *aggregate.Cell, value []byte, err error) error {
 	switch {
 	case errors.Is(err, aggregate.ErrOrder):
 		c.anew = append(c.anew, key)
 		return nil
 	case err != nil:
 		return err
+	case c.isNothing(cell):
+		c.puts = append(c.puts, cellPut{key: key})
+		return nil
 	}
 	c.put(key, value)
 	return nil
 }
 
-// put puts a cell that has rows.
+// recount adds to the cells of windows that were not kept before what is known to have
+// come late of them: all that frozen and bbolt have of them.
+func (c *checkpointing) recount(cells *aggregate.Cells) error {
+	built := aggregate.Span{Start: c.to.from, End: c.from.from}
+	add := func(key []byte, late int64) (err error) {
+		i, ok := cells.Lookup(key)
+		if !ok {
+			if i, err = cells.Renew(key); err != nil {
+				return err
+			}
+		}
+		cells.At(i).Late += late
+		return nil
+	}
+	var err error
+	c.mu.Lock() // readers encode its keys too
+	for i := 0; i < c.frozen.Len() && err == nil; i++ {
+		if cell := c.frozen.At(i); cell.Late > 0 && inReach(built, cell.Window.Start) {
+			err = add(c.frozen.AppendKey(nil, i), cell.Late)
+		}
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return c.db.states.view(func(tx *bolt.Tx) error {
+		b, over := tx.Bucket(c.bucket), built
+		if b == nil {
+			return nil
+		}
+		if c.plan.ByGroup() {
+			over = wholeTime
+		}
+		return levelCells{b: b}.each(over, nil, func(key, body []byte) error {
+			w, _, err := c.plan.ReadKey(key)
+			if err == nil && inReach(built, w.Start) {
+				err = add(key, c.plan.Lateness(body))
+			}
+			return err
+		})
+	})
+}
+
+// put puts a cell.
 func (c *checkpointing) put(key, value []byte) {
 	c.puts = append(c.puts, cellPut{key, sealCell(value, 0, key)})
 }
@@ -303,7 +365,7 @@ func (c *checkpointing) put(key, value []byte) {
 func (c *checkpointing) putAll(cells *aggregate.Cells) error {
 	rows := int64(0)
 	for i := range cells.Len() {
-		if cells.At(i).Gone || cells.At(i).Rows == 0 {
+		if cells.At(i).Gone || c.isNothing(cells.At(i)) {
 			continue
 		}
 		rows += cells.At(i).Rows
@@ -360,15 +422,16 @@ func (c *checkpointing) refold(ctx context.Context) error {
 		}
 		windows[n] = w
 	}
-	cells, err := c.plan.Refold(ctx, c.view(c.to.position), windows)
+	cells, err := c.plan.Refold(ctx, c.view(c.to.position), c.anew, windows)
 	if err != nil {
 		return err
 	}
 	for _, key := range c.anew {
 		i, ok := cells.Lookup(key)
-		if !ok || cells.At(i).Rows == 0 {
-			c.puts = append(c.puts, cellPut{key: key})
-			continue
+		if !ok {
+			if i, err = cells.Renew(key); err != nil {
+				return err
+			}
 		}
 		c.mu.Lock()
 		late, err := c.frozenLateness(key)
@@ -376,7 +439,10 @@ func (c *checkpointing) refold(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		cells.At(i).Late = late
+		if cells.At(i).Late = late; c.isNothing(cells.At(i)) {
+			c.puts = append(c.puts, cellPut{key: key})
+			continue
+		}
 		value, err := cells.AppendCell(nil, i)
 		if err != nil {
 			return err

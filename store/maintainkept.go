@@ -26,11 +26,12 @@ type kept struct {
 	pending                  *basis // what base becomes when the checkpoint under way is done
 	position                 uint64 // up to which everything is in the layers
 	live                     *aggregate.Cells
+	liveFrom                 int64            // windows that begin before it are not kept: of their cells in live only Late counts
 	frozen                   *aggregate.Cells // nil: no checkpoint is under way
 	stale                    map[int]bool     // cells of live
 	sessions, frozenSessions sessionIndex
 	mark                     aggregate.Watermark
-	marked                   bool // mark has taken in all events up to position
+	marked                   bool // history is taken in: windows may be built
 	arrivals                 aggregate.Arrivals
 	epoch                    int      // moves when the layers are given up
 	behind                   logPlace // of position, in the log file that was read last
@@ -54,7 +55,7 @@ func newKept(db *DB, plan *aggregate.Plan) *kept {
 }
 
 // attach finds out what bbolt has and begins from there; false if that cannot be
-// told now, or if the events before are not in the watermark yet. mu is held.
+// told now, or if history has to be recalled first. mu is held.
 func (k *kept) attach() (bool, error) {
 	if k.base != nil {
 		return k.marked, nil
@@ -62,7 +63,8 @@ func (k *kept) attach() (bool, error) {
 	if k.plan == nil {
 		return false, fmt.Errorf("aggregate %q: %w: %q must be handed over again, by Maintain", k.def.Name, aggregate.ErrDefinition, k.def.Missing())
 	}
-	b, ok := k.db.states.basis(k.bucket, k.db.visible.Load())
+	newest := k.db.visible.Load()
+	b, ok := k.db.states.basis(k.bucket, newest)
 	if !ok {
 		return false, nil
 	}
@@ -74,62 +76,66 @@ func (k *kept) attach() (bool, error) {
 		}
 	}
 	k.base, k.position = b, b.position
-	k.marked = !b.none || k.db.streams.Load().byName[k.def.Stream] == nil
+	k.marked = b.from != noWindows
+	if k.db.streams.Load().byName[k.def.Stream] == nil { // there is no history
+		k.marked, k.position = true, newest
+	}
 	k.begin(b.from)
 	return k.marked, nil
 }
 
-// recall makes the watermark stand where the events up to position leave it, which
-// came before the definition did. mu is held; it is let go meanwhile.
-func (k *kept) recall() error {
-	epoch, to := k.epoch, k.position
+// recallEach is how many bytes of Options.MemoryBytes there are for each position that is
+// recalled with others: it takes up to 100. The more they are, the fewer scans.
+const recallEach = 256
+
+// recall takes in the next positions, at most so many, of history that was there before
+// the definition, or before bbolt was lost: what moved the watermark, and what came late.
+// What windows add up is built afterwards. mu is held; it is let go meanwhile.
+func (k *kept) recall(most uint64) error {
+	visible, epoch := k.db.visible.Load(), k.epoch
+	from, to := k.position+1, min(k.position+most, visible)
+	mark := k.mark // nobody else looks at its sources before all is recalled
 	k.mu.Unlock()
-	mark, err := k.markAt(to, recallMost)
+	late, err := k.arrived(from, to, &mark)
 	k.mu.Lock()
-	if err == nil && k.epoch == epoch {
-		k.mark, k.marked = mark, true
+	if err != nil || k.epoch != epoch {
+		return err
 	}
-	return err
+	k.live.MergeLate(late)
+	k.mark, k.position, k.marked = mark, to, to == visible
+	if k.changed.IsZero() {
+		k.changed = time.Now()
+	}
+	return nil
 }
 
-// recallMost is how many positions recall looks at together: some 50 bytes for each.
-const recallMost = 1 << 20
-
-// markAt is the watermark of the events up to a position, so many positions at a time: the
-// order of sources counts, and of one it is that of the greatest times.
-func (k *kept) markAt(to, most uint64) (aggregate.Watermark, error) {
-	mark := k.def.Watermark.Watermark()
-	one := k.def.Watermark.OneSource()
-	if one {
-		most = to
+// arrived moves a watermark on by the events at some positions, and is the cells that
+// they went to, without values. Which session an event belongs to it cannot tell.
+func (k *kept) arrived(from, to uint64, mark *aggregate.Watermark) (*aggregate.Cells, error) {
+	cells := k.plan.Bare().Cells()
+	if _, sessions := k.plan.Sessions(); sessions {
+		cells.From = noWindows
+	}
+	if from > to {
+		return cells, nil
+	}
+	if err := k.db.pace(0); err != nil {
+		return nil, err
 	}
 	var a aggregate.Arrivals
-	none := k.plan.Cells()
-	none.From = math.MaxInt64
-	for from := uint64(1); from <= to; from += most {
-		if err := k.db.pace(0); err != nil {
-			return mark, err
-		}
-		q := EventScan{Stream: k.def.Stream, Where: k.plan.Where(), Columns: k.plan.Columns(), From: from, Retracted: true, Workers: 1}
-		_, err := k.view(min(to, from+most-1)).ScanEvents(context.Background(), q, func(_ int, b *EventBatch) error {
-			err := none.Take(&b.Batch, &a)
-			if one {
-				a.Fold()
-			}
-			return err
-		})
-		if err != nil {
-			return mark, fmt.Errorf("aggregate %q: watermark of the events from position %d: %w", k.def.Name, from, err)
-		}
-		a.Settle(none, &mark)
+	q := EventScan{Stream: k.def.Stream, Where: k.plan.Where(), Columns: k.plan.Columns(), From: from, Retracted: true, Workers: 1}
+	_, err := k.view(to).ScanEvents(context.Background(), q, func(_ int, b *EventBatch) error { return cells.Take(&b.Batch, &a) })
+	if err != nil {
+		return nil, fmt.Errorf("aggregate %q: recall positions %d to %d: %w", k.def.Name, from, to, err)
 	}
-	return mark, nil
+	a.Settle(cells, mark)
+	return cells, nil
 }
 
 // begin makes live empty, for windows from a time on. mu is held.
 func (k *kept) begin(from int64) {
-	k.live = k.plan.Cells()
-	k.live.From = from
+	k.live, k.liveFrom = k.plan.Cells(), from
+	k.live.From = min(from, k.keepFrom())
 	k.stale, k.sessions, k.changed = map[int]bool{}, sessionIndex{}, time.Time{}
 }
 
@@ -176,10 +182,11 @@ func (k *kept) bite(to uint64) error {
 	if _, sessions := k.plan.Sessions(); sessions && k.building() {
 		return errUnbuilt
 	}
+	before := k.position
 	retractions, err := k.follow(to)
 	if err == nil {
 		k.position = to
-		err = k.retract(retractions)
+		err = k.retract(retractions, before)
 	}
 	if err != nil {
 		k.reset() // part of it may be in
@@ -207,7 +214,7 @@ func (k *kept) follow(to uint64) (retractions []retractionAt, err error) {
 	_, sessions := k.plan.Sessions()
 	if sessions {
 		into = k.plan.Cells()
-		into.From = k.live.From
+		into.From = k.liveFrom
 	}
 	_, err = k.view(to).ScanEvents(context.Background(), q, func(_ int, b *EventBatch) error {
 		if err := into.Take(&b.Batch, &k.arrivals); err != nil {
@@ -251,81 +258,6 @@ func (k *kept) retractionsIn(b *segment.Batch) (all []retractionAt, err error) {
 		all = append(all, retractionAt{uint64(r.Seq), name})
 	}
 	return all, nil
-}
-
-// retract makes the cells stale that events were in which retractions are about.
-func (k *kept) retract(retractions []retractionAt) error {
-	if len(retractions) == 0 {
-		return nil
-	}
-	f, err := k.db.pin()
-	if err != nil {
-		return err
-	}
-	defer f.unpin()
-	s := k.db.streams.Load().byName[k.def.Stream]
-	rows := segment.LoadedRows{Names: k.plan.Columns()}
-	test := segment.NewRowTest(k.def.Where, k.def.Stream)
-	for _, r := range retractions {
-		var t trail
-		t.follow(k.db, f, s, r.key, s.live.Get(r.key))
-		row, ok, err := t.retractedRow(r.seq)
-		if err != nil {
-			return err
-		}
-		if ok && k.def.Where != nil {
-			ok, err = test.Passes(&row)
-		}
-		if ok && err == nil {
-			err = rows.Add(&row)
-		}
-		if err != nil {
-			return fmt.Errorf("retraction %d: %w", r.seq, err)
-		}
-	}
-	var b segment.Batch
-	scan := rows.Scan(k.plan.Columns())
-	for _, block := range scan.Blocks() {
-		if err := scan.Read(block, &b); err != nil {
-			return err
-		}
-		if err := k.spoil(&b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// retractedRow is the event that the retraction at a position is about in the end: a
-// retraction of one brings what that was about back. It is false if there is none.
-func (t *trail) retractedRow(seq uint64) (segment.SealedRow, bool, error) {
-	for {
-		v, ok, err := t.find(seq)
-		if !ok || err != nil {
-			return segment.SealedRow{}, false, err
-		}
-		row, err := t.row(&v)
-		if err != nil {
-			return segment.SealedRow{}, false, err
-		}
-		if row.Kind != Retraction {
-			return segment.SealedRow{Row: row, Seq: v.Seq, Time: v.Time, Recorded: v.Time + row.Lag}, true, nil
-		}
-		seq = row.Ref
-	}
-}
-
-// spoil makes the cells of the rows of a batch stale.
-func (k *kept) spoil(b *segment.Batch) error {
-	if _, sessions := k.plan.Sessions(); sessions {
-		return k.spoilSessions(b)
-	}
-	cells, err := k.live.Mark(b)
-	for _, i := range cells {
-		k.live.At(i).Stale, k.stale[i] = true, true
-	}
-	k.touchCells(cells)
-	return err
 }
 
 // complete reports whether all windows that are to be kept are in base.

@@ -169,7 +169,7 @@ func (r *ranging) stored(ctx context.Context) error {
 		case !have.same(r.pending):
 			return errMoved
 		}
-		return r.layers(b, max(have.from, r.live.From))
+		return r.layers(b, max(have.from, r.liveFrom))
 	})
 	if errors.Is(err, errMoved) {
 		r.reset()

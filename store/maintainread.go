@@ -37,6 +37,10 @@ type AggregateAnswer struct {
 // the definition, all of them are provisional. It costs some hundred ns for each
 // result, and the events of windows that are not kept yet or any more. Functions over
 // time, and sessions, cost a look at all that is kept.
+//
+// How many events came late follows from the log alone, whenever the aggregate was defined
+// and whatever became of what was kept. But none did of windows that are not kept yet, or
+// any more, nor of sessions what came before they were kept.
 func (a *Aggregate) Read(ctx context.Context, q AggregateQuery) (AggregateAnswer, error) {
 	var e EventQuery
 	e.Since, e.Until = q.From, q.To
@@ -289,7 +293,7 @@ func (j *joining) layers() error {
 		}
 		// A checkpoint under way may be about to forget windows: live has nothing of
 		// them any more.
-		j.from = max(have.from, j.live.From)
+		j.from = max(have.from, j.liveFrom)
 		switch {
 		case b == nil:
 			return nil
@@ -356,7 +360,7 @@ func (j *joining) layer(c, above *aggregate.Cells) error {
 
 func (j *joining) one(c, above *aggregate.Cells, i int) (err error) {
 	cell := c.At(i)
-	if cell.Gone || cell.Rows == 0 || cell.Window.Start < j.from || !inReach(j.reach, cell.Window.Start) {
+	if cell.Gone || cell.Empty() || cell.Window.Start < j.from || !inReach(j.reach, cell.Window.Start) {
 		return nil
 	}
 	j.key = c.AppendKey(j.key[:0], i)
@@ -414,15 +418,7 @@ func (k *kept) refresh(ctx context.Context) error {
 	if _, sessions := k.plan.Sessions(); sessions {
 		return k.refreshSessions(ctx)
 	}
-	var windows []aggregate.Span
-	for i := range k.stale {
-		if k.live.At(i).Gone {
-			delete(k.stale, i)
-			continue
-		}
-		windows = append(windows, k.live.At(i).Window)
-	}
-	fresh, err := k.plan.Refold(ctx, k.view(k.position), windows)
+	fresh, err := k.refold(ctx)
 	if err != nil {
 		return err
 	}
@@ -443,6 +439,20 @@ func (k *kept) refresh(ctx context.Context) error {
 		delete(k.stale, i)
 	}
 	return nil
+}
+
+// refold is what the stale cells of live should be.
+func (k *kept) refold(ctx context.Context) (*aggregate.Cells, error) {
+	var keys [][]byte
+	var windows []aggregate.Span
+	for i := range k.stale {
+		if k.live.At(i).Gone {
+			delete(k.stale, i)
+			continue
+		}
+		keys, windows = append(keys, k.live.AppendKey(nil, i)), append(windows, k.live.At(i).Window)
+	}
+	return k.plan.Refold(ctx, k.view(k.position), keys, windows)
 }
 
 // moveCell takes the cell of that key, if there is one, into cell i of to.

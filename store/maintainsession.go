@@ -21,7 +21,8 @@ import (
 // layer they are, and the result stands in live for all of them: cells of sessions
 // are whole, and those that were joined to one that begins earlier are there as cells
 // without rows. A retraction may split a session: it is computed anew from the events
-// between its ends.
+// between its ends. What came late is counted from when the sessions are kept on; of one
+// that is split, the first part has all of it.
 
 // sessionIndex is the numbers of the sessions in a layer by the encoding of their
 // group, by start.
@@ -161,7 +162,7 @@ func (k *kept) touching(b *bolt.Bucket, group []byte, w aggregate.Span) (all []s
 			}
 			if s.value, err = layer.cells.AppendCell(nil, list[n]); errors.Is(err, aggregate.ErrOrder) {
 				s.stale, err = true, nil
-				s.value, err = k.plan.AppendEmpty(nil, s.window)
+				s.value, err = k.plan.AppendEmpty(nil, s.window, 0)
 			}
 			if err != nil {
 				return nil, err
@@ -204,7 +205,7 @@ func (k *kept) touchingBase(all []session, c *bolt.Cursor, group []byte, w aggre
 // if they came: a retraction of a retraction brings its event back.
 func (k *kept) spoilSessions(rows *segment.Batch) error {
 	at := k.plan.Cells()
-	at.From = k.live.From
+	at.From = k.liveFrom
 	cells, err := at.Mark(rows)
 	if err != nil {
 		return err
@@ -212,7 +213,7 @@ func (k *kept) spoilSessions(rows *segment.Batch) error {
 	return k.withBase(func(b *bolt.Bucket) error {
 		for _, i := range cells {
 			s := session{window: at.At(i).Window, key: at.AppendKey(nil, i), stale: true}
-			if s.value, err = k.plan.AppendEmpty(nil, s.window); err == nil {
+			if s.value, err = k.plan.AppendEmpty(nil, s.window, 0); err == nil {
 				err = k.joinOne(b, s)
 			}
 			if err != nil {
@@ -226,11 +227,7 @@ func (k *kept) spoilSessions(rows *segment.Batch) error {
 // refreshSessions computes the stale sessions of live anew, as of position. mu is
 // held.
 func (k *kept) refreshSessions(ctx context.Context) error {
-	var windows []aggregate.Span
-	for i := range k.stale {
-		windows = append(windows, k.live.At(i).Window)
-	}
-	fresh, err := k.plan.Refold(ctx, k.view(k.position), windows)
+	fresh, err := k.refold(ctx)
 	if err != nil {
 		return err
 	}
