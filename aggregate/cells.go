@@ -17,7 +17,7 @@ import (
 // Of [Session] windows a batch makes cells of single times, which Sessions joins.
 type Cells struct {
 	p    *Plan
-	From int64 // windows that begin before it are left out
+	From int64 // windows that begin before it are left out, all of them if it is math.MaxInt64
 	To   int64 // and those that begin at it or later, unless it is math.MaxInt64
 
 	list    []Cell

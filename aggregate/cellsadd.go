@@ -204,7 +204,7 @@ func some(rows []uint16) []uint16 {
 
 // leavesOut reports whether a window that begins there is left out.
 func (c *Cells) leavesOut(start int64) bool {
-	return start < c.From || start >= c.To && c.To < math.MaxInt64
+	return start < c.From || c.From == math.MaxInt64 || start >= c.To && c.To < math.MaxInt64
 }
 
 // within is the rows whose windows are not left out, and makes starts theirs.

@@ -72,6 +72,18 @@ func (p Point) Totals(d aggregate.Definition) (all []aggregate.Result) {
 			}
 			continue
 		}
+		if w, ok := d.Window.(aggregate.Sliding); ok {
+			for i, last := range mine {
+				if i > 0 && mine[i-1].Time.Equal(last.Time) {
+					continue
+				}
+				t := last.Time.UnixNano()
+				span := aggregate.Span{Start: cut(t, 1-int64(w.Size)), End: cut(t, 1)}
+				some := slices.DeleteFunc(slices.Clone(mine), func(e store.Event) bool { return e.Time.After(last.Time) || e.Time.UnixNano() < span.Start })
+				all = append(all, totals(d.Measures, span, group, some))
+			}
+			continue
+		}
 		for _, w := range windowsOf(d.Window, mine) {
 			all = append(all, totals(d.Measures, w, group, slices.DeleteFunc(slices.Clone(mine), func(e store.Event) bool { return !holds(w, e.Time) })))
 		}
@@ -147,8 +159,6 @@ func windowsOf(w aggregate.Window, events []store.Event) (all []aggregate.Span) 
 		case aggregate.Tumbling:
 			since := (t%int64(w.Size) + int64(w.Size)) % int64(w.Size)
 			all = append(all, aggregate.Span{Start: cut(t, -since), End: cut(t, int64(w.Size)-since)})
-		case aggregate.Sliding:
-			all = append(all, aggregate.Span{Start: cut(t, 1-int64(w.Size)), End: cut(t, 1)})
 		case aggregate.Session:
 			if n := len(all) - 1; n >= 0 && t <= all[n].End {
 				all[n].End = cut(t, int64(w.Gap))

@@ -71,21 +71,26 @@ func (k *kept) ends(ctx context.Context, t *aggregate.Timeline, reach aggregate.
 	return standing{seq: r.seq, complete: r.complete}, t.Gather(ctx, k.view(r.seq), rest)
 }
 
-// last is where the last cell of any layer ends: all events are before it. mu is held.
-func (k *kept) last(b *bolt.Bucket) int64 {
+// last is where the last cell of any layer ends, of windows that are kept from a time on:
+// all events are before it. It is math.MinInt64 if there is none. mu is held.
+func (k *kept) last(b *bolt.Bucket, from int64) int64 {
 	last := int64(math.MinInt64)
 	if b != nil {
 		c := b.Cursor()
 		for key, _ := c.Last(); key != nil; key, _ = c.Prev() {
 			if w, _, err := k.plan.ReadKey(key); err == nil && len(key) >= cellKeyLeast {
-				last = w.End
+				if !unkept(w.Start, from) {
+					last = w.End
+				}
 				break
 			}
 		}
 	}
 	for _, layer := range [...]*aggregate.Cells{k.live, k.frozen} {
 		for i := 0; layer != nil && i < layer.Len(); i++ {
-			last = max(last, layer.At(i).Window.End)
+			if w := layer.At(i).Window; !unkept(w.Start, from) {
+				last = max(last, w.End)
+			}
 		}
 	}
 	return last

@@ -17,6 +17,9 @@ import (
 // noWindows is the from of a basis that has none.
 const noWindows = math.MaxInt64
 
+// unkept reports whether a window that begins at start is not among those from a time on.
+func unkept(start, from int64) bool { return start < from || from == noWindows }
+
 // firstStretch is how much event time is built first; the more if it is sparse.
 const firstStretch = time.Hour
 
@@ -259,10 +262,10 @@ func (c *checkpointing) some(b *bolt.Bucket, first, end int) error {
 // windows that are kept only what came late is, until they are built, which recounts it.
 func (c *checkpointing) goesDown(cell *aggregate.Cell) bool {
 	start := cell.Window.Start
-	if start < c.to.from {
+	if unkept(start, c.to.from) {
 		return cell.Late > 0 && c.to.from <= c.from.from
 	}
-	return start >= c.from.from
+	return !unkept(start, c.from.from)
 }
 
 // isNothing reports whether nothing is known of a cell. Of events that came late it is
@@ -278,7 +281,7 @@ func (c *checkpointing) isNothing(cell *aggregate.Cell) bool {
 func (c *checkpointing) one(sum *aggregate.Cells, i int, key, below []byte) (n int, err error) {
 	cell := *c.frozen.At(i)
 	var value []byte
-	if cell.Window.Start < c.from.from {
+	if unkept(cell.Window.Start, c.from.from) {
 		cell.Rows = 0
 		value, err = c.plan.AppendEmpty(nil, cell.Window, cell.Late)
 	} else {

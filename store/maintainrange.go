@@ -159,8 +159,9 @@ func (r *ranging) stored(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		from := max(have.from, r.liveFrom)
 		if r.aim != nil {
-			r.over = r.aim(r.last(b))
+			r.over = r.aim(r.last(b, from))
 		}
 		r.fine = r.nested()
 		switch r.current = have.same(r.base); {
@@ -169,7 +170,7 @@ func (r *ranging) stored(ctx context.Context) error {
 		case !have.same(r.pending):
 			return errMoved
 		}
-		return r.layers(b, max(have.from, r.liveFrom))
+		return r.layers(b, from)
 	})
 	if errors.Is(err, errMoved) {
 		r.reset()

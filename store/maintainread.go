@@ -255,7 +255,7 @@ func (j *joining) below(key, value []byte, frozen *aggregate.Cells) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errRecord, err)
 	}
-	if w.Start < j.from {
+	if unkept(w.Start, j.from) {
 		return nil
 	}
 	body, err := openCell(key, value)
@@ -360,7 +360,7 @@ func (j *joining) layer(c, above *aggregate.Cells) error {
 
 func (j *joining) one(c, above *aggregate.Cells, i int) (err error) {
 	cell := c.At(i)
-	if cell.Gone || cell.Empty() || cell.Window.Start < j.from || !inReach(j.reach, cell.Window.Start) {
+	if cell.Gone || cell.Empty() || unkept(cell.Window.Start, j.from) || !inReach(j.reach, cell.Window.Start) {
 		return nil
 	}
 	j.key = c.AppendKey(j.key[:0], i)

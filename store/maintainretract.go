@@ -139,7 +139,7 @@ func (k *kept) spoil(b *segment.Batch) error {
 	}
 	cells, err := k.live.Mark(b)
 	for _, i := range cells {
-		if k.live.At(i).Window.Start >= k.liveFrom {
+		if !unkept(k.live.At(i).Window.Start, k.liveFrom) {
 			k.live.At(i).Stale, k.stale[i] = true, true
 		}
 	}
