@@ -66,12 +66,11 @@ func (l *Log) holds(offset int64, size int) error {
 }
 
 // parseRow is the row at offset, which has that checksum and the body.
-func (l *Log) parseRow(offset int64, sum uint32, body []byte) (Row, error) {
+func (l *Log) parseRow(offset int64, sum uint32, body []byte) (row Row, err error) {
 	if crc32.Update(l.Header.Salt, castagnoli, body) != sum {
 		return Row{}, l.rowError(offset, "checksum of the row does not match", nil)
 	}
-	row, err := ParseRow(viewString(body))
-	if err != nil {
+	if err := ParseRow(viewString(body), &row); err != nil {
 		return Row{}, l.rowError(offset, err.Error(), nil)
 	}
 	return row, nil

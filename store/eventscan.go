@@ -380,7 +380,6 @@ func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 // loadWanted decodes what is wanted of a stretch, for this scan alone.
 func (e *eventScan) loadWanted(ctx context.Context, c *scanSource) error {
 	rows, test := segment.LoadedRows{Names: e.q.Columns}, segment.NewRowTest(e.q.Where, e.s.Name)
-	var at segment.SealedRow
 	r := c.log.Frames(c.from, c.to)
 	for {
 		frame, err := nextEvents(r)
@@ -395,12 +394,11 @@ func (e *eventScan) loadWanted(ctx context.Context, c *scanSource) error {
 			return nil
 		}
 		for row, err := range e.view.db.rows(frame) {
-			if err == nil && row.seq <= e.view.seq && row.Stream == e.s.number {
-				at = row.sealed(frame)
-				err = e.loadRow(c, &rows, test, &at)
+			if err == nil && row.Seq <= e.view.seq && row.Stream == e.s.number {
+				err = e.loadRow(c, &rows, test, &row.SealedRow)
 			}
 			if err != nil {
-				return fmt.Errorf("read event %d: %w", row.seq, err)
+				return fmt.Errorf("read event %d: %w", row.Seq, err)
 			}
 		}
 		c.behind = logPlace{c.log, frame.Last(), r.Offset()}
