@@ -20,6 +20,9 @@ type Arrivals struct {
 	list   []arrival
 	placed []placement
 	number []int32 // by row of a batch: its arrival
+
+	sourceOf []uint32 // of the rows of a batch
+	order    []int32  // arrivals by position
 }
 
 // arrival is one event.
@@ -61,13 +64,15 @@ func (a *Arrivals) note(c *Cells, b *segment.Batch) error {
 		fixed[i] = parts[0].Ints
 	}
 	n := chosen(b.Rows, b.Selected)
-	sources := make([]uint32, n)
+	a.sourceOf = slices.Grow(a.sourceOf[:0], n)[:n]
 	if in := c.p.def.Watermark.Source; !in.isZero() {
 		parts, err := c.input(b, in, b.Selected)
 		if err != nil {
 			return err
 		}
-		a.sources.column(sources, b.Rows, b.Selected, parts)
+		a.sources.column(a.sourceOf, b.Rows, b.Selected, parts)
+	} else {
+		clear(a.sourceOf)
 	}
 	a.number = slices.Grow(a.number[:0], b.Rows)[:b.Rows]
 	for j := range n {
@@ -76,7 +81,7 @@ func (a *Arrivals) note(c *Cells, b *segment.Batch) error {
 			continue
 		}
 		a.number[i] = int32(len(a.list))
-		a.list = append(a.list, arrival{seq: fixed[1][i], recorded: fixed[2][i], time: fixed[3][i], source: sources[j]})
+		a.list = append(a.list, arrival{seq: fixed[1][i], recorded: fixed[2][i], time: fixed[3][i], source: a.sourceOf[j]})
 	}
 	return nil
 }
@@ -112,10 +117,11 @@ func (a *Arrivals) Fold() {
 // what was late for them, and forgets it.
 func (a *Arrivals) Settle(c *Cells, w *Watermark) {
 	a.index()
-	order := make([]int32, len(a.list))
-	for i := range order {
-		order[i] = int32(i)
+	a.order = a.order[:0]
+	for i := range a.list {
+		a.order = append(a.order, int32(i))
 	}
+	order := a.order
 	bySeq := func(i, j int32) int { return cmp.Compare(a.list[i].seq, a.list[j].seq) }
 	if !slices.IsSortedFunc(order, bySeq) {
 		slices.SortFunc(order, bySeq)

@@ -147,7 +147,18 @@ type FrameReader struct {
 
 // Frames reads from the frame at offset up to end.
 func (l *Log) Frames(offset, end int64) *FrameReader {
-	return &FrameReader{log: l, offset: offset, end: end}
+	r := &FrameReader{}
+	r.Move(l, offset, end)
+	return r
+}
+
+// Move makes r, which may have read others, one that reads from the frame at offset of
+// l up to end.
+func (r *FrameReader) Move(l *Log, offset, end int64) {
+	if r.log != l {
+		r.buf = r.buf[:0]
+	}
+	r.log, r.offset, r.end = l, offset, end
 }
 
 // Offset is where the next frame begins.
