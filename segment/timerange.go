@@ -6,8 +6,8 @@ import (
 	"github.com/annalsdb/annals/index"
 )
 
-// searchedKeys is from how many keys of a block on their times are decoded, all of the
-// block: a search costs some hundred nanoseconds a key, decoding ten a row.
+// searchedKeys is of how many keys a block may be to be searched: that costs some hundred
+// nanoseconds a key, and to decode it ten a row.
 const searchedKeys = 16
 
 // times is ranged of times, want being true: where a block has rows of few keys, of a
@@ -17,13 +17,15 @@ func (t *tester) times(p index.Range, b int, rows []uint16) (kept []uint16, done
 	lo, hi, none := intBounds(p)
 	l := timeline{s: t.s, d: t.d, col: colTime, block: -1}
 	row, end := uint64(b)*blockRows, uint64(b)*blockRows+uint64(t.s.blockLen(b))
-	for n := 0; row < end && !none; n++ {
+	if n, err := t.keysOf(row, end-1); n > searchedKeys || err != nil {
+		return nil, false, err
+	}
+	for row < end && !none {
 		if err := t.keys.reach(row); err != nil {
 			return nil, false, err
 		}
 		k := &t.keys.now
-		at := t.s.stream(k.Stream)
-		if n == searchedKeys || at < 0 || t.s.info.Streams[at].Def.ByArrival {
+		if at := t.s.stream(k.Stream); at < 0 || t.s.info.Streams[at].Def.ByArrival {
 			return nil, false, nil
 		}
 		class := k.Row
@@ -44,6 +46,19 @@ func (t *tester) times(p index.Range, b int, rows []uint16) (kept []uint16, done
 		row = class
 	}
 	return kept, true, nil
+}
+
+// keysOf is of how many keys the rows from the first to the last one are.
+func (t *tester) keysOf(first, last uint64) (int, error) {
+	var at [2]uint64
+	for i, row := range [...]uint64{first, last} {
+		b, k, err := t.s.ownerOf(t.d, row)
+		if err != nil {
+			return 0, err
+		}
+		at[i] = t.d.tables[keysTable].blocks[b].row + uint64(k)
+	}
+	return int(at[1]-at[0]) + 1, nil
 }
 
 // within is those of the rows from, to but not including to, whose times rise, that are
