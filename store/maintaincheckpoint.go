@@ -21,10 +21,13 @@ const noWindows = math.MaxInt64
 const firstStretch = time.Hour
 
 // A stretch with less than stretchLeast cells is followed by a longer one, one with
-// more than stretchMost by a shorter one: cells of a stretch are in memory at once.
+// more than stretchMost by a shorter one: cells of a stretch are in memory at once. It is
+// not to have more than stretchEvents events, which take a second: no other checkpoint is
+// made meanwhile.
 const (
-	stretchLeast = 1 << 18
-	stretchMost  = 1 << 20
+	stretchLeast  = 1 << 18
+	stretchMost   = 1 << 20
+	stretchEvents = 1 << 24
 )
 
 // upkeep does a part of what is due; more says that there is more.
@@ -292,10 +295,10 @@ func (c *checkpointing) putAll(cells *aggregate.Cells) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch n := cells.Len(); {
-	case n > stretchMost:
+	switch n, events := cells.Len(), cells.Rows(); {
+	case n > stretchMost || events > stretchEvents:
 		c.stretch = max(c.stretch/2, int64(time.Second))
-	case n < stretchLeast:
+	case n < stretchLeast && events < stretchEvents/4:
 		c.stretch = min(c.stretch, math.MaxInt64/8) * 4
 	}
 	return nil
