@@ -20,6 +20,9 @@ type Arrivals struct {
 	list   []arrival
 	placed []placement
 	number []int32 // by row of a batch: its arrival
+
+	sourceOf []uint32 // of the rows of a batch
+	order    []int32  // arrivals by position
 }
 
 // arrival is one event.
@@ -61,13 +64,15 @@ func (a *Arrivals) note(c *Cells, b *segment.Batch) error {
 		fixed[i] = parts[0].Ints
 	}
 	n := chosen(b.Rows, b.Selected)
-	sources := make([]uint32, n)
+	a.sourceOf = slices.Grow(a.sourceOf[:0], n)[:n]
 	if in := c.p.def.Watermark.Source; !in.isZero() {
 		parts, err := c.input(b, in, b.Selected)
 		if err != nil {
 			return err
 		}
-		a.sources.column(sources, b.Rows, b.Selected, parts)
+		a.sources.column(a.sourceOf, b.Rows, b.Selected, parts)
+	} else {
+		clear(a.sourceOf)
 	}
 	a.number = slices.Grow(a.number[:0], b.Rows)[:b.Rows]
 	if cap(a.list)-len(a.list) < n {
@@ -79,7 +84,7 @@ func (a *Arrivals) note(c *Cells, b *segment.Batch) error {
 			continue
 		}
 		a.number[i] = int32(len(a.list))
-		a.list = append(a.list, arrival{seq: fixed[1][i], recorded: fixed[2][i], time: fixed[3][i], source: sources[j]})
+		a.list = append(a.list, arrival{seq: fixed[1][i], recorded: fixed[2][i], time: fixed[3][i], source: a.sourceOf[j]})
 	}
 	return nil
 }
@@ -135,7 +140,8 @@ func (a *Arrivals) Settle(c *Cells, w *Watermark) {
 // say, of which there are not many more than events: a sort of a million that come from
 // the files of history, by key, is half of what it costs to take them in.
 func (a *Arrivals) inOrder() []int32 {
-	order := make([]int32, 0, len(a.list))
+	order := slices.Grow(a.order[:0], len(a.list))
+	a.order = order
 	sorted, first, last := true, int64(math.MaxInt64), int64(math.MinInt64)
 	for i := range a.list {
 		seq := a.list[i].seq

@@ -95,7 +95,7 @@
 // that stay, or shuffled over so many, where most of it is waiting for memory:
 //
 //	               in order    16   256   4 Ki  64 Ki  256 Ki
-//	queue                13
+//	queue                14
 //	tree, behind         33   100   107    132    141     159
 //	tree, shuffled            110   157    200    270     540
 //

@@ -130,9 +130,13 @@ func (x *exact) settled() *exact {
 	return c
 }
 
-// parts is the number as sign and settled chunks of its magnitude.
-func (x *exact) parts() (neg bool, chunks []int64) {
-	c := x.settled()
+// exactSpace is memory for chunks, for a moment.
+type exactSpace [squareChunks]int64
+
+// parts is the number as sign and settled chunks of its magnitude, in space.
+func (x *exact) parts(space *exactSpace) (neg bool, chunks []int64) {
+	c := exact{chunks: append(space[:0], x.chunks...), low: x.low}
+	c.settle()
 	if neg = c.chunks[len(c.chunks)-1] < 0; neg {
 		for i := range c.chunks {
 			c.chunks[i] = -c.chunks[i]
@@ -145,7 +149,8 @@ func (x *exact) parts() (neg bool, chunks []int64) {
 // float is the number correctly rounded: to nearest, ties to even, and to an
 // infinity beyond the greatest float. exact says that nothing was lost.
 func (x *exact) float() (f float64, exact bool) {
-	neg, c := x.parts()
+	var space exactSpace
+	neg, c := x.parts(&space)
 	top := len(c) - 1
 	for top >= 0 && c[top] == 0 {
 		top--
@@ -197,7 +202,8 @@ func round(neg bool, m uint64, exp int, sticky bool) (f float64, exact bool) {
 
 // int is the number as a multiple of 2^low.
 func (x *exact) int() *big.Int {
-	neg, c := x.parts()
+	var space exactSpace
+	neg, c := x.parts(&space)
 	b := make([]byte, 4*len(c)+8)
 	n := len(b)
 	for i, v := range c[:len(c)-1] {
@@ -239,29 +245,37 @@ func quotient(num *big.Int, exp int, den *big.Int) float64 {
 //
 // appendNumber appends x.
 func appendNumber(dst []byte, x *exact) []byte {
-	neg, c := x.parts()
-	b := make([]byte, 0, 4*len(c)+4)
-	for _, v := range c[:len(c)-1] {
-		b = binary.LittleEndian.AppendUint32(b, uint32(v))
+	var space exactSpace
+	neg, c := x.parts(&space)
+	first, last := 0, len(c)-1
+	for first <= last && c[first] == 0 {
+		first++
 	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(c[len(c)-1]))
-	exp := x.low / 8
-	for len(b) > 0 && b[len(b)-1] == 0 {
-		b = b[:len(b)-1]
-	}
-	for len(b) > 0 && b[0] == 0 {
-		b, exp = b[1:], exp+1
-	}
-	if len(b) == 0 {
+	if first > last {
 		return append(dst, 0)
 	}
-	head := uint64(len(b)) << 1
+	for c[last] == 0 {
+		last--
+	}
+	skip := bits.TrailingZeros64(uint64(c[first])) / 8
+	top := (bits.Len64(uint64(c[last])) + 7) / 8
+	head := uint64(4*(last-first)+top-skip) << 1
 	if neg {
 		head |= 1
 	}
 	dst = binary.AppendUvarint(dst, head)
-	dst = binary.AppendVarint(dst, int64(exp))
-	return append(dst, b...)
+	dst = binary.AppendVarint(dst, int64(x.low/8+4*first+skip))
+	for i, v := range c[first : last+1] {
+		n := 4
+		if first+i == last {
+			n = top
+		}
+		for at := skip; at < n; at++ {
+			dst = append(dst, byte(v>>(8*at)))
+		}
+		skip = 0
+	}
+	return dst
 }
 
 // number is a number read from an encoding.

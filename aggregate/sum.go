@@ -203,9 +203,13 @@ func (s *sums) AppendBinary(dst []byte, group int) ([]byte, error) {
 	i, f := s.parts(group)
 	dst = append(dst, sumForm)
 	dst = binary.AppendVarint(dst, i.n)
-	x := newSum()
-	i.total(x)
-	dst = appendNumber(dst, x)
+	if i == (intSum{}) {
+		dst = append(dst, 0) // the number
+	} else {
+		x := newSum()
+		i.total(x)
+		dst = appendNumber(dst, x)
+	}
 	if n := len(dst); f != (window{}) {
 		if dst = s.floats.append(dst, &f); string(dst[n:]) == "\x00\x00\x00\x00\x00" {
 			dst = dst[:n]

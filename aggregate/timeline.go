@@ -22,13 +22,13 @@ import (
 type Timeline struct {
 	p      *Plan
 	groups *Cells // has no cells: it numbers groups and reads inputs
-	list   []piece
+	list   []entry
 	values []segment.Value // of the events among list, one for each sum
-	cells  []*Cells        // that pieces are of
+	cells  []*Cells        // that entries are of
 }
 
-// piece is an event, or a cell.
-type piece struct {
+// entry is an event, or a cell.
+type entry struct {
 	span  Span // of an event from its time on, 1 ns
 	seq   uint64
 	group uint32
@@ -38,7 +38,7 @@ type piece struct {
 }
 
 // isEvent reports whether it is an event, no heartbeat.
-func (e *piece) isEvent() bool { return e.of < 0 && !e.beat }
+func (e *entry) isEvent() bool { return e.of < 0 && !e.beat }
 
 // Timeline is an empty one.
 func (p *Plan) Timeline() *Timeline { return &Timeline{p: p, groups: p.Cells()} }
@@ -90,7 +90,7 @@ func (t *Timeline) add(b *segment.Batch, rows []uint16, beats bool) error {
 	for j := range n {
 		i := at(rows, j)
 		at := times[0].Ints[i]
-		t.list = append(t.list, piece{span: Span{at, add(at, 1)}, seq: uint64(seqs[0].Ints[i]),
+		t.list = append(t.list, entry{span: Span{at, add(at, 1)}, seq: uint64(seqs[0].Ints[i]),
 			group: groups[j], beat: beats, of: -1, at: first + j*len(t.p.sums)})
 	}
 	if beats {
@@ -155,7 +155,7 @@ func (t *Timeline) Place(c *Cells, span func(cell *Cell) (Span, bool)) {
 			group = t.groups.groupOf(c.groupValues(cell.group))
 			groups[cell.group] = group
 		}
-		t.list = append(t.list, piece{span: s, group: group, of: int32(len(t.cells)), at: i})
+		t.list = append(t.list, entry{span: s, group: group, of: int32(len(t.cells)), at: i})
 	}
 	t.cells = append(t.cells, c)
 }
@@ -207,7 +207,7 @@ func (t *Timeline) Gather(ctx context.Context, src Source, times []Span) error {
 	return nil
 }
 
-// sort puts the pieces in order: by group, in which groups are told apart as results
+// sort puts the entries in order: by group, in which groups are told apart as results
 // have them, and by (Time, Seq).
 func (t *Timeline) sort() {
 	n := uint32(0)
@@ -225,7 +225,7 @@ func (t *Timeline) sort() {
 	for r, g := range order {
 		rank[g] = uint32(r)
 	}
-	slices.SortFunc(t.list, func(a, b piece) int {
+	slices.SortFunc(t.list, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(rank[a.group], rank[b.group]), cmp.Compare(a.span.Start, b.span.Start), cmp.Compare(a.seq, b.seq))
 	})
 }

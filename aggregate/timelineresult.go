@@ -9,10 +9,10 @@ import (
 	"github.com/annalsdb/annals/segment"
 )
 
-// framed is a window, and which of its group's pieces are in it.
+// framed is a window, and which of its group's entries are in it.
 type framed struct {
 	Span
-	lo, hi int // of the group's pieces
+	lo, hi int // of the group's entries
 	number int64
 	late   int64
 }
@@ -39,8 +39,8 @@ func (t *Timeline) Results(from, to, complete int64) ([]Result, error) {
 	return all, nil
 }
 
-// ResultsOver are the results of what is in a span, by group; pieces must not lie across
-// its ends. Pieces before and behind tell functions over time what stood there. Late is
+// ResultsOver are the results of what is in a span, by group; entries must not lie across
+// its ends. Entries before and behind tell functions over time what stood there. Late is
 // what the cells in it say.
 func (t *Timeline) ResultsOver(over Span, complete int64) ([]Result, error) {
 	var all []Result
@@ -66,16 +66,16 @@ func (t *Timeline) ResultsOver(over Span, complete int64) ([]Result, error) {
 	return all, nil
 }
 
-// startsBefore is how many pieces begin before a time.
-func startsBefore(group []piece, at int64) int {
-	n, _ := slices.BinarySearchFunc(group, at, func(e piece, at int64) int { return sign(e.span.Start < at) })
+// startsBefore is how many entries begin before a time.
+func startsBefore(group []entry, at int64) int {
+	n, _ := slices.BinarySearchFunc(group, at, func(e entry, at int64) int { return sign(e.span.Start < at) })
 	return n
 }
 
-// byGroup is the pieces of each group, in order.
-func (t *Timeline) byGroup() func(yield func([]piece) bool) {
+// byGroup is the entries of each group, in order.
+func (t *Timeline) byGroup() func(yield func([]entry) bool) {
 	t.sort()
-	return func(yield func([]piece) bool) {
+	return func(yield func([]entry) bool) {
 		for rest := t.list; len(rest) > 0; {
 			n := 1
 			for n < len(rest) && rest[n].group == rest[0].group {
@@ -90,7 +90,7 @@ func (t *Timeline) byGroup() func(yield func([]piece) bool) {
 }
 
 // frames is the windows of a group, in order.
-func (t *Timeline) frames(group []piece) []framed {
+func (t *Timeline) frames(group []entry) []framed {
 	switch w := t.p.window.(type) {
 	case Sliding:
 		return sliding(w, group)
@@ -103,7 +103,7 @@ func (t *Timeline) frames(group []piece) []framed {
 }
 
 // sliding is the windows that end with an event.
-func sliding(w Sliding, group []piece) (all []framed) {
+func sliding(w Sliding, group []entry) (all []framed) {
 	lo := 0
 	for i := range group {
 		e := &group[i]
@@ -129,7 +129,7 @@ func sliding(w Sliding, group []piece) (all []framed) {
 }
 
 // counted is the windows that begin with an event of group.
-func (t *Timeline) counted(w Counted, group []piece) (all []framed) {
+func (t *Timeline) counted(w Counted, group []entry) (all []framed) {
 	rank := int64(0)
 	for i := range group {
 		e := &group[i]
@@ -155,8 +155,8 @@ func (t *Timeline) counted(w Counted, group []piece) (all []framed) {
 	return all
 }
 
-// hopping is the windows that pieces are in.
-func hopping(w Hopping, group []piece) (all []framed) {
+// hopping is the windows that entries are in.
+func hopping(w Hopping, group []entry) (all []framed) {
 	var spans []Span
 	for i := range group {
 		spans = w.Assign(spans, group[i].span.Start)
@@ -173,17 +173,17 @@ func hopping(w Hopping, group []piece) (all []framed) {
 	return all
 }
 
-// cellOf is the cell that a piece is; nil for an event.
-func (t *Timeline) cellOf(e *piece) *Cell {
+// cellOf is the cell that an entry is; nil for an event.
+func (t *Timeline) cellOf(e *entry) *Cell {
 	if e.of < 0 {
 		return nil
 	}
 	return &t.cells[e.of].list[e.at]
 }
 
-// rows is how many events the first n pieces of a group are of; heartbeats among them
+// rows is how many events the first n entries of a group are of; heartbeats among them
 // where they count, which they never do in counted windows.
-func (t *Timeline) rows(group []piece) []int64 {
+func (t *Timeline) rows(group []entry) []int64 {
 	_, counted := t.p.window.(Counted)
 	sums := make([]int64, len(group)+1)
 	for i := range group {
@@ -199,7 +199,7 @@ func (t *Timeline) rows(group []piece) []int64 {
 }
 
 // results is the results of windows of one group.
-func (t *Timeline) results(group []piece, frames []framed, complete int64) ([]Result, error) {
+func (t *Timeline) results(group []entry, frames []framed, complete int64) ([]Result, error) {
 	if len(frames) == 0 {
 		return nil, nil
 	}
@@ -223,19 +223,19 @@ func (t *Timeline) results(group []piece, frames []framed, complete int64) ([]Re
 	return results, nil
 }
 
-// joiner joins one sum of the pieces of a group in one window after the other.
+// joiner joins one sum of the entries of a group in one window after the other.
 type joiner struct {
 	*Timeline
 	frame
 	sum   int
-	group []piece
+	group []entry
 
-	unfit  []bool     // pieces whose value the function does not take
-	parts  []*Partial // by piece, of functions over time
-	after  []*Row     // by piece, and one more: what is behind those before it
+	unfit  []bool     // entries whose value the function does not take
+	parts  []*Partial // by entry, of functions over time
+	after  []*Row     // by entry, and one more: what is behind those before it
 	before *Row       // what stood before the window
 	lo, hi int        // of the window
-	left   int64      // values of pieces in it that are left out
+	left   int64      // values of entries in it that are left out
 }
 
 func (j *joiner) run(frames []framed, results []Result) error {
@@ -275,8 +275,8 @@ func (j *joiner) move(lo, hi int) error {
 	return j.evict(lo)
 }
 
-// passes reports whether a piece has nothing for the sum.
-func (j *joiner) passes(e *piece) bool {
+// passes reports whether an entry has nothing for the sum.
+func (j *joiner) passes(e *entry) bool {
 	s := &j.p.sums[j.sum]
 	switch {
 	case e.of >= 0:
@@ -290,7 +290,7 @@ func (j *joiner) passes(e *piece) bool {
 }
 
 // row is an event as a row.
-func (j *joiner) row(e *piece) Row {
+func (j *joiner) row(e *entry) Row {
 	r := Row{Time: e.span.Start, Seq: e.seq, Beat: e.beat}
 	if !e.beat {
 		r.Value = j.values[e.at+j.sum]
@@ -298,7 +298,7 @@ func (j *joiner) row(e *piece) Row {
 	return r
 }
 
-// into takes a piece into a partial result.
+// into takes an entry into a partial result.
 func (j *joiner) into(p *Partial, i int) error {
 	e := &j.group[i]
 	if e.of < 0 {
@@ -311,7 +311,7 @@ func (j *joiner) into(p *Partial, i int) error {
 	return err
 }
 
-// enter takes a piece into the window.
+// enter takes an entry into the window.
 func (j *joiner) enter(i int) (err error) {
 	if j.passes(&j.group[i]) {
 		return nil
@@ -336,7 +336,7 @@ func (j *joiner) enter(i int) (err error) {
 	return err
 }
 
-// leave takes a piece out of the window.
+// leave takes an entry out of the window.
 func (j *joiner) leave(i int) (err error) {
 	e := &j.group[i]
 	if j.passes(e) {
@@ -358,7 +358,7 @@ func (j *joiner) leave(i int) (err error) {
 	return err
 }
 
-// leftOut is how many values of a piece the function does not take; of cells those of all
+// leftOut is how many values of an entry the function does not take; of cells those of all
 // functions, once.
 func (j *joiner) leftOut(i int) int64 {
 	switch e := &j.group[i]; {
@@ -370,7 +370,7 @@ func (j *joiner) leftOut(i int) int64 {
 	return 0
 }
 
-// behind finds what is behind each piece, for functions over time.
+// behind finds what is behind each entry, for functions over time.
 func (j *joiner) behind() error {
 	j.parts = make([]*Partial, len(j.group))
 	j.after = make([]*Row, len(j.group)+1)

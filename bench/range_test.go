@@ -40,8 +40,8 @@ func (d decade) definition() aggregate.Definition {
 	}
 }
 
-// build makes the database, and waits until all of it is kept.
-func (d decade) build(dir string) error {
+// fill makes a database of the events.
+func (d decade) fill(dir string) error {
 	ctx := context.Background()
 	db, err := store.Open(dir, &store.Options{Sync: store.SyncNever})
 	if err != nil {
@@ -61,12 +61,23 @@ func (d decade) build(dir string) error {
 	if err := db.Seal(ctx); err != nil {
 		return err
 	}
-	start := time.Now()
-	a, err := db.Maintain(ctx, d.definition())
+	return db.Close()
+}
+
+// build makes the database, and waits until all of it is kept.
+func (d decade) build(dir string) error {
+	if err := d.fill(dir); err != nil {
+		return err
+	}
+	db, err := store.Open(dir, &store.Options{Sync: store.SyncNever})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	a, err := db.Maintain(context.Background(), d.definition())
 	for err == nil && !a.Progress().Built {
 		time.Sleep(10 * time.Millisecond)
 	}
-	fmt.Printf("built in %.1f s\n", time.Since(start).Seconds())
 	if err != nil {
 		return err
 	}

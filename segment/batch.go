@@ -245,8 +245,11 @@ func (b *Batch) sift() error {
 	return b.upToTime()
 }
 
-// inBlock is the row in its block of each row of the batch.
+// inBlock is the row in its block of each row of the batch. It is not to be changed.
 func (b *Batch) inBlock() []uint16 {
+	if len(b.spans) == 1 {
+		return rowNumbers[b.spans[0].from:b.spans[0].to]
+	}
 	if len(b.places) == 0 {
 		for _, s := range b.spans {
 			for i := s.from; i < s.to; i++ {

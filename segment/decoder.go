@@ -41,11 +41,14 @@ func (d *Decoder) Byte() byte {
 
 // Uvarint reads an unsigned integer.
 func (d *Decoder) Uvarint() uint64 {
-	if d.at < len(d.all) && d.all[d.at] < 0x80 { // most are one byte
-		v := uint64(d.all[d.at])
+	if at := d.at; at < len(d.all) && d.all[at] < 0x80 { // most are one byte
 		d.at++
-		return v
+		return uint64(d.all[at])
 	}
+	return d.uvarint()
+}
+
+func (d *Decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(view(d.Rest()))
 	if n <= 0 {
 		d.fail()

@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 )
 
@@ -141,14 +142,12 @@ func (in *intake) frame(f *Frame) error {
 	in.batches.first = append(in.batches.first, f.First)
 	in.batches.recorded = append(in.batches.recorded, f.Recorded)
 	for pos, left := 0, f.Rows; left > 0; left -= len(in.parsed) {
-		in.parsed = in.parsed[:0]
-		for range min(left, lookahead) {
-			r, next, err := f.parse(pos)
-			if err != nil {
-				return fmt.Errorf("position %d: %w", in.next()+uint64(len(in.parsed)), err)
+		in.parsed = slices.Grow(in.parsed[:0], lookahead)[:min(left, lookahead)]
+		for i := range in.parsed {
+			var err error
+			if pos, err = f.parse(pos, &in.parsed[i]); err != nil {
+				return fmt.Errorf("position %d: %w", in.next()+uint64(i), err)
 			}
-			in.parsed = append(in.parsed, r)
-			pos = next
 		}
 		in.keys.find(&in.lookup, in.parsed)
 		for i := range in.parsed {
@@ -160,17 +159,16 @@ func (in *intake) frame(f *Frame) error {
 	return nil
 }
 
-// parse reads the row at pos, and where the next one begins.
-func (f *Frame) parse(pos int) (Row, int, error) {
+// parse reads the row at pos, and says where the next one begins.
+func (f *Frame) parse(pos int, r *Row) (next int, err error) {
 	body, next := f.RowAt(pos)
 	if next < 0 {
-		return Row{}, 0, errRow
+		return 0, errRow
 	}
-	r, err := ParseRow(body)
-	if err == nil && r.Key == "" {
+	if err = ParseRow(body, r); err == nil && r.Key == "" {
 		err = fmt.Errorf("%w: it has no key", errRow)
 	}
-	return r, next, err
+	return next, err
 }
 
 // add takes one row of the given key. Nothing of r is kept.

@@ -12,8 +12,13 @@ type LoadedRows struct {
 	Names []string // of the columns that are kept, see [Scan]
 	All   bool     // all columns are kept
 
+	// Once is that rows are looked at once, each in its place: then it does not pay to
+	// find out which are of the same key, and a key has a number for each run of rows.
+	Once bool
+
 	rowsLoaded
 	number map[string]int // of a key
+	arena  arena          // of keys, if Once
 }
 
 // rowsLoaded is what a scan has of the rows. What is there of it does not change:
@@ -28,8 +33,7 @@ type rowsLoaded struct {
 // Add adds a row, of whose texts it makes copies.
 func (l *LoadedRows) Add(r *SealedRow) error {
 	if l.number == nil {
-		l.number, l.latest = map[string]int{}, math.MinInt64
-		l.columns.Only = l.fields()
+		l.Reset(l.Names)
 	}
 	if r.ID != "" && l.columns.wants(ColumnID) {
 		l.columns.fieldOf(ColumnID, StringValue).add(StringOf(r.ID), l.columns.Rows)
@@ -37,15 +41,26 @@ func (l *LoadedRows) Add(r *SealedRow) error {
 	if err := l.columns.add(r); err != nil {
 		return err
 	}
-	key, ok := l.number[r.Key]
-	if !ok {
-		key = len(l.keys)
-		l.keys = append(l.keys, strings.Clone(r.Key))
-		l.number[l.keys[key]] = key
-	}
-	l.keyOf = append(l.keyOf, uint32(key))
+	l.keyOf = append(l.keyOf, uint32(l.keyNumber(r.Key)))
 	l.latest = max(l.latest, r.Time)
 	return nil
+}
+
+// keyNumber is the number of a key.
+func (l *LoadedRows) keyNumber(name string) int {
+	if l.Once {
+		if last := len(l.keys) - 1; last < 0 || l.keys[last] != name {
+			l.keys = append(l.keys, l.arena.keep(name))
+		}
+		return len(l.keys) - 1
+	}
+	key, ok := l.number[name]
+	if !ok {
+		key = len(l.keys)
+		l.keys = append(l.keys, strings.Clone(name))
+		l.number[l.keys[key]] = key
+	}
+	return key
 }
 
 // fields is those of the columns kept that are fields, and the ID, which is kept like
@@ -61,6 +76,18 @@ func (l *LoadedRows) fields() []string {
 		}
 	}
 	return fields
+}
+
+// Reset lets go of all rows, whose memory the next ones take, of columns of those names.
+// Scans of the rows before must not be used any more.
+func (l *LoadedRows) Reset(names []string) {
+	l.Names, l.latest = names, math.MinInt64
+	l.columns.empty()
+	l.columns.Only = l.fields()
+	l.keyOf, l.keys = l.keyOf[:0], l.keys[:0]
+	if clear(l.number); l.number == nil {
+		l.number = map[string]int{}
+	}
 }
 
 // Finish lets go of what adding rows takes: none is added any more.

@@ -290,9 +290,9 @@ func FuzzLog_Recover(f *testing.F) {
 			defer l.Close()
 			_, torn, err = l.Recover(true, 0, func(f *Frame) error {
 				for pos := 0; pos >= 0 && pos < len(f.Payload); {
-					var row string
-					if row, pos = f.RowAt(pos); pos >= 0 {
-						ParseRow(row)
+					var body string
+					if body, pos = f.RowAt(pos); pos >= 0 {
+						ParseRow(body, new(Row))
 					}
 				}
 				n++

@@ -66,12 +66,11 @@ func (l *Log) holds(offset int64, size int) error {
 }
 
 // parseRow is the row at offset, which has that checksum and the body.
-func (l *Log) parseRow(offset int64, sum uint32, body []byte) (Row, error) {
+func (l *Log) parseRow(offset int64, sum uint32, body []byte) (row Row, err error) {
 	if crc32.Update(l.Header.Salt, castagnoli, body) != sum {
 		return Row{}, l.rowError(offset, "checksum of the row does not match", nil)
 	}
-	row, err := ParseRow(viewString(body))
-	if err != nil {
+	if err := ParseRow(viewString(body), &row); err != nil {
 		return Row{}, l.rowError(offset, err.Error(), nil)
 	}
 	return row, nil
@@ -148,7 +147,18 @@ type FrameReader struct {
 
 // Frames reads from the frame at offset up to end.
 func (l *Log) Frames(offset, end int64) *FrameReader {
-	return &FrameReader{log: l, offset: offset, end: end}
+	r := &FrameReader{}
+	r.Move(l, offset, end)
+	return r
+}
+
+// Move makes r, which may have read others, one that reads from the frame at offset of
+// l up to end.
+func (r *FrameReader) Move(l *Log, offset, end int64) {
+	if r.log != l {
+		r.buf = r.buf[:0]
+	}
+	r.log, r.offset, r.end = l, offset, end
 }
 
 // Offset is where the next frame begins.

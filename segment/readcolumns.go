@@ -331,7 +331,8 @@ func (s *Sealed) nulls(d *directory, b, from, to, done int, into *Columns, f *Fi
 // Clear makes c empty, to be added to.
 func (c *Columns) Clear() { c.empty() }
 
-// Add appends the row r, of whose texts it makes copies.
+// Add appends the row r, of whose texts it makes copies. After an error c is of no use
+// any more.
 func (c *Columns) Add(r *SealedRow) error {
 	err := c.add(r)
 	c.finish(c.Rows)
@@ -354,9 +355,9 @@ func (c *Columns) add(r *SealedRow) error {
 	return nil
 }
 
-// addFields appends the fields of a row, if they can be read, behind the last one.
-// It decodes them one by one, without memory for all of them; where none is wanted,
-// not at all.
+// addFields appends the fields of a row behind the last one. It decodes them one by
+// one, without memory for all of them; where none is wanted, not at all. After an error
+// some of them may be there.
 func (c *Columns) addFields(r *Row) error {
 	if r.listed {
 		for i := range r.list {
@@ -372,15 +373,13 @@ func (c *Columns) addFields(r *Row) error {
 	if n > MaxFields {
 		return errRow
 	}
-	fields := d
 	for range n {
-		d.Field()
+		if f := d.Field(); !d.bad {
+			c.addField(f)
+		}
 	}
 	if d.bad || d.Rest() != "" {
 		return errRow
-	}
-	for range n {
-		c.addField(fields.Field())
 	}
 	return nil
 }

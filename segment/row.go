@@ -136,11 +136,12 @@ func appendText(dst []byte, s string) []byte {
 // something that no writer wrote.
 var errRow = errors.New("row is malformed")
 
-// ParseRow reads the body of a row. The row's strings are parts of body.
-func ParseRow(body string) (Row, error) {
+// ParseRow reads the body of a row into r: a row is large to be returned, and many are
+// read. Its strings are parts of body.
+func ParseRow(body string, r *Row) error {
 	c := Decoder{all: body}
 	flags := c.Byte()
-	r := Row{Kind: Kind(flags & kindBits), Unchanged: flags&flagUnchanged != 0}
+	*r = Row{Kind: Kind(flags & kindBits), Unchanged: flags&flagUnchanged != 0}
 	stream := c.Uvarint()
 	r.Stream = uint32(stream)
 	r.Version = c.Uvarint()
@@ -155,16 +156,17 @@ func ParseRow(body string) (Row, error) {
 	}
 	r.fields = c.Rest()
 	if c.bad || stream > math.MaxUint32 || r.Kind > Retraction || r.Unchanged && r.Kind != Change {
-		return Row{}, errRow
+		return errRow
 	}
-	return r, nil
+	return nil
 }
 
 // RowIn reads the row that begins at the front of b, which is a whole one. Its
 // strings are its own.
-func RowIn(b []byte) (Row, error) {
+func RowIn(b []byte) (r Row, err error) {
 	n := binary.LittleEndian.Uint32(b)
-	return ParseRow(string(b[rowHead : rowHead+n]))
+	err = ParseRow(string(b[rowHead:rowHead+n]), &r)
+	return r, err
 }
 
 // Fields is the row's fields: those of a sealed file as they are, those of a log

@@ -76,8 +76,8 @@ func TestRow_CutIsNoticed(t *testing.T) {
 	row, _ := AppendRow(nil, 0, &e, 1, 2, 3, false)
 	body := string(row[rowHead:])
 	for n := range len(body) {
-		got, err := ParseRow(body[:n])
-		if err != nil {
+		var got Row
+		if err := ParseRow(body[:n], &got); err != nil {
 			continue
 		}
 		if fields, err := got.Fields(); err == nil {
@@ -159,7 +159,7 @@ func FuzzParseRow(f *testing.F) {
 		var err error
 		bound := alloc.Bound{Fixed: 1 << 10, Factor: 32}
 		over := bound.Check(len(body), func() {
-			if row, err = ParseRow(body); err == nil {
+			if err = ParseRow(body, &row); err == nil {
 				fields, err = row.Fields()
 			}
 		})

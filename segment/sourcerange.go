@@ -17,6 +17,11 @@ func (t *tester) ranged(p index.Range, want bool, b int, rows []uint16) (kept []
 	if col < 0 {
 		return nil, false, nil
 	}
+	if col == colTime && want {
+		if kept, done, err = t.times(p, b, rows); done || err != nil {
+			return kept, done, err
+		}
+	}
 	if err := t.s.part(t.d, col, b, 0, t.s.blockLen(b), &t.block); err != nil {
 		return nil, false, err
 	}

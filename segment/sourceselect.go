@@ -152,8 +152,11 @@ func join(c comparer, parts []index.Predicate, want, every bool, b int, rows []u
 
 // without is the rows that are not in less, which is a part of them; both rise.
 func without(rows, less []uint16) []uint16 {
-	if len(less) == 0 {
+	switch len(less) {
+	case 0:
 		return rows
+	case len(rows):
+		return nil
 	}
 	left := make([]uint16, 0, len(rows)-len(less))
 	for _, i := range rows {

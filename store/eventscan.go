@@ -150,6 +150,7 @@ type scanSource struct {
 	whole       bool  // the stretch does not grow any more
 	behind      logPlace
 	live        *segment.LoadedScan // of the log
+	loader      *logLoader          // that loaded it
 	rows        int                 // of the log, at positions that are wanted
 	retractions []scanRetraction
 	stats       index.SelectStats
@@ -181,6 +182,7 @@ func (e *eventScan) run(ctx context.Context) error {
 		}
 	}
 	e.open()
+	defer e.free()
 	err := e.share(ctx, len(e.sources), func(_, i int) error { return e.prepare(ctx, e.sources[i]) })
 	if err != nil {
 		return err
@@ -377,11 +379,35 @@ func (e *eventScan) load(ctx context.Context, c *scanSource) error {
 	return e.loadWanted(ctx, c)
 }
 
+// logLoader is memory for loading rows of a log file, which is used again: a maintained
+// aggregate loads a few thousand of them at a time, again and again.
+type logLoader struct {
+	frames segment.FrameReader
+	rows   segment.LoadedRows
+}
+
+var logLoaders = sync.Pool{New: func() any { return new(logLoader) }}
+
+// free gives back what log files were loaded with: nobody reads them any more.
+func (e *eventScan) free() {
+	for _, c := range e.sources {
+		if c.loader != nil {
+			logLoaders.Put(c.loader)
+		}
+	}
+}
+
+// followTurn is how many events are followed in less than a tenth of a millisecond, after
+// which the processor is given away, as all that works in the background does.
+const followTurn = 256
+
 // loadWanted decodes what is wanted of a stretch, for this scan alone.
 func (e *eventScan) loadWanted(ctx context.Context, c *scanSource) error {
-	rows, test := segment.LoadedRows{Names: e.q.Columns}, segment.NewRowTest(e.q.Where, e.s.Name)
-	var at segment.SealedRow
-	r := c.log.Frames(c.from, c.to)
+	c.loader = logLoaders.Get().(*logLoader)
+	rows, r, test := &c.loader.rows, &c.loader.frames, segment.NewRowTest(e.q.Where, e.s.Name)
+	rows.Once = e.q.behind != nil
+	rows.Reset(e.q.Columns)
+	r.Move(c.log.Log, c.from, c.to)
 	for {
 		frame, err := nextEvents(r)
 		if err == nil {
@@ -395,12 +421,14 @@ func (e *eventScan) loadWanted(ctx context.Context, c *scanSource) error {
 			return nil
 		}
 		for row, err := range e.view.db.rows(frame) {
-			if err == nil && row.seq <= e.view.seq && row.Stream == e.s.number {
-				at = row.sealed(frame)
-				err = e.loadRow(c, &rows, test, &at)
+			if e.q.behind != nil && row.Seq%followTurn == 0 {
+				runtime.Gosched()
+			}
+			if err == nil && row.Seq <= e.view.seq && row.Stream == e.s.number {
+				err = e.loadRow(c, rows, test, &row.SealedRow)
 			}
 			if err != nil {
-				return fmt.Errorf("read event %d: %w", row.seq, err)
+				return fmt.Errorf("read event %d: %w", row.Seq, err)
 			}
 		}
 		c.behind = logPlace{c.log, frame.Last(), r.Offset()}

@@ -132,7 +132,7 @@ func (db *DB) findLogFields(s *stream, n *fieldNames, log *logFile, to uint64) e
 			}
 			fields, err := row.Fields()
 			if err != nil {
-				return fmt.Errorf("read event %d: %w", row.seq, err)
+				return fmt.Errorf("read event %d: %w", row.Seq, err)
 			}
 			for _, field := range fields {
 				if had, bit := n.found[field.Name], kindSet(1)<<field.Value.Kind(); had&bit == 0 {

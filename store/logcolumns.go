@@ -138,7 +138,6 @@ func (e *eventScan) loadKept(ctx context.Context, c *scanSource) (bool, error) {
 
 // extend decodes what follows of a stretch, up to where c ends. mu is held.
 func (s *stretch) extend(ctx context.Context, db *DB, c *scanSource, stream uint32) error {
-	var at segment.SealedRow
 	r := c.log.Frames(s.end, c.to)
 	for {
 		frame, err := nextEvents(r)
@@ -154,13 +153,12 @@ func (s *stretch) extend(ctx context.Context, db *DB, c *scanSource, stream uint
 		for row, err := range db.rows(frame) {
 			if err == nil && row.Stream == stream {
 				if row.Kind == Retraction {
-					s.retractions = append(s.retractions, scanRetraction{row.seq, row.Ref, strings.Clone(row.Key)})
+					s.retractions = append(s.retractions, scanRetraction{row.Seq, row.Ref, strings.Clone(row.Key)})
 				}
-				at = row.sealed(frame)
-				err = s.rows.Add(&at)
+				err = s.rows.Add(&row.SealedRow)
 			}
 			if err != nil {
-				return fmt.Errorf("read event %d: %w", row.seq, err)
+				return fmt.Errorf("read event %d: %w", row.Seq, err)
 			}
 		}
 	}

@@ -23,11 +23,14 @@ func unkept(start, from int64) bool { return start < from || from == noWindows }
 // firstStretch is how much event time is built first; the more if it is sparse.
 const firstStretch = time.Hour
 
-// A stretch with less than stretchLeast events is followed by a longer one, one with
-// more than stretchMost by a shorter one: cells of a stretch are in memory at once.
+// A stretch with less than stretchLeast cells is followed by a longer one, one with
+// more than stretchMost by a shorter one: cells of a stretch are in memory at once. It is
+// not to have more than stretchEvents events, which take a second: no other checkpoint is
+// made meanwhile.
 const (
-	stretchLeast = 1 << 18
-	stretchMost  = 1 << 20
+	stretchLeast  = 1 << 18
+	stretchMost   = 1 << 20
+	stretchEvents = 1 << 24
 )
 
 // upkeep does a part of what is due; more says that there is more.
@@ -195,7 +198,7 @@ func (c *checkpointing) gather(ctx context.Context) error {
 			return err
 		}
 	}
-	slices.SortStableFunc(c.puts, func(a, b cellPut) int { return bytes.Compare(a.key, b.key) })
+	slices.SortFunc(c.puts, func(a, b cellPut) int { return bytes.Compare(a.key, b.key) })
 	return nil
 }
 
@@ -364,26 +367,27 @@ func (c *checkpointing) put(key, value []byte) {
 	c.puts = append(c.puts, cellPut{key, sealCell(value, 0, key)})
 }
 
+// Most keys and cells need no more room than this.
+const keyRoom, cellRoom = 32, 64
+
 // putAll puts cells that nothing is below of.
 func (c *checkpointing) putAll(cells *aggregate.Cells) error {
-	rows := int64(0)
 	for i := range cells.Len() {
 		if cells.At(i).Gone || c.isNothing(cells.At(i)) {
 			continue
 		}
-		rows += cells.At(i).Rows
-		value, err := cells.AppendCell(nil, i)
+		value, err := cells.AppendCell(make([]byte, 0, cellRoom), i)
 		if err != nil {
 			return err
 		}
-		c.put(cells.AppendKey(nil, i), value)
+		c.put(cells.AppendKey(make([]byte, 0, keyRoom), i), value)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case rows > stretchMost:
+	switch n, events := cells.Len(), cells.Rows(); {
+	case n > stretchMost || events > stretchEvents:
 		c.stretch = max(c.stretch/2, int64(time.Second))
-	case rows < stretchLeast:
+	case n < stretchLeast && events < stretchEvents/4:
 		c.stretch = min(c.stretch, math.MaxInt64/8) * 4
 	}
 	return nil

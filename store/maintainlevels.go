@@ -239,9 +239,9 @@ func (r *rollup) parents(puts []cellPut, b *bolt.Bucket, level int, w aggregate.
 		return puts, err
 	}
 	for _, g := range groups {
-		p := cellPut{key: append(appendStart(nil, w.Start), g...)}
+		p := cellPut{key: append(appendStart(make([]byte, 0, keyRoom), w.Start), g...)}
 		if i, ok := cells.Lookup(p.key); ok {
-			if p.value, err = cells.AppendCell(nil, i); err != nil {
+			if p.value, err = cells.AppendCell(make([]byte, 0, cellRoom), i); err != nil {
 				return puts, err
 			}
 		}

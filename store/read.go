@@ -276,54 +276,52 @@ func (db *DB) events(f *segment.Frame, from, to uint64, want wanted) iter.Seq2[E
 				return
 			}
 			s := streams[row.Stream-1]
-			if row.seq < from || row.seq > to || !want.admits(s, &row.Row, f.Recorded-row.Lag) {
+			if row.Seq < from || row.Seq > to || !want.admits(s, &row.Row, f.Recorded-row.Lag) {
 				continue
 			}
-			own, err := segment.ParseRow(string([]byte(row.body)))
-			if err == nil {
+			var own segment.Row
+			if err = segment.ParseRow(strings.Clone(row.body), &own); err == nil {
 				var e Event
-				if e, err = eventOf(s, &own, row.seq, f.Recorded); err == nil {
+				if e, err = eventOf(s, &own, row.Seq, f.Recorded); err == nil {
 					if !yield(e, nil) {
 						return
 					}
 					continue
 				}
 			}
-			yield(Event{}, fmt.Errorf("read event %d: %w", row.seq, err))
+			yield(Event{}, fmt.Errorf("read event %d: %w", row.Seq, err))
 			return
 		}
 	}
 }
 
-// frameRow is a row in its frame, valid as long as that.
+// frameRow is a row in its frame, as one of a sealed file. Its strings are valid as long
+// as the frame.
 type frameRow struct {
-	segment.Row
-	seq  uint64
+	segment.SealedRow
 	body string
 	at   int64 // offset in the file
 }
 
-// sealed is the row, which is in frame f, as one of a sealed file.
-func (r *frameRow) sealed(f *segment.Frame) segment.SealedRow {
-	return segment.SealedRow{Row: r.Row, Seq: r.seq, Time: f.Recorded - r.Lag, Recorded: f.Recorded}
-}
-
-// rows is the rows of an event frame, whose checksum was seen to match.
-func (db *DB) rows(f *segment.Frame) iter.Seq2[frameRow, error] {
-	return func(yield func(frameRow, error) bool) {
+// rows is the rows of an event frame, whose checksum was seen to match. Each is valid
+// until the next one.
+func (db *DB) rows(f *segment.Frame) iter.Seq2[*frameRow, error] {
+	return func(yield func(*frameRow, error) bool) {
 		streams := uint32(len(db.streams.Load().list))
+		var row frameRow
 		for i, pos := 0, 0; i < f.Rows; i++ {
 			body, next := f.RowAt(pos)
-			row, err := segment.ParseRow(body)
+			err := segment.ParseRow(body, &row.Row)
 			if err == nil && (row.Stream == 0 || row.Stream > streams) {
 				err = fmt.Errorf("stream %d is not defined", row.Stream)
 			}
+			row.Seq, row.Time, row.Recorded = f.First+uint64(i), f.Recorded-row.Lag, f.Recorded
 			if next < 0 || err != nil {
-				yield(frameRow{}, fmt.Errorf("row %d of the frame at offset %d: %w", i+1, f.Offset, err))
+				yield(&row, fmt.Errorf("row %d of the frame at offset %d: %w", i+1, f.Offset, err))
 				return
 			}
-			at := f.Offset + segment.FrameHead + int64(pos)
-			if !yield(frameRow{row, f.First + uint64(i), body, at}, nil) {
+			row.body, row.at = body, f.Offset+segment.FrameHead+int64(pos)
+			if !yield(&row, nil) {
 				return
 			}
 			pos = next

@@ -324,7 +324,7 @@ func (db *DB) replayFrame(log *logFile, f *segment.Frame) error {
 		if err != nil {
 			return err
 		}
-		if err := db.replayRow(log, streams[row.Stream-1], f, &row); err != nil {
+		if err := db.replayRow(log, streams[row.Stream-1], f, row); err != nil {
 			return err
 		}
 	}
@@ -341,13 +341,13 @@ func (db *DB) replayRow(log *logFile, s *stream, f *segment.Frame, row *frameRow
 		s.live.Insert(k)
 		db.memory.keys.Add(keyBytes)
 	}
-	v := index.Version{Time: f.Recorded - row.Lag, Seq: row.seq, Place: uint64(placeOf(row.Kind, row.Unchanged, log.number, row.at))}
+	v := index.Version{Time: f.Recorded - row.Lag, Seq: row.Seq, Place: uint64(placeOf(row.Kind, row.Unchanged, log.number, row.at))}
 	db.enter(s, k, log, v, row.Ref)
 	if k.Data.version != row.Version && db.salvaged {
 		k.Data.version = row.Version // those between are lost
 	}
 	if k.Data.version != row.Version {
-		return fmt.Errorf("event %d says version %d of key %q, it is number %d", row.seq, row.Version, row.Key, k.Data.version)
+		return fmt.Errorf("event %d says version %d of key %q, it is number %d", row.Seq, row.Version, row.Key, k.Data.version)
 	}
 	k.Data.reached.Store(v.Seq)
 	log.tally.event(row.Kind, row.Unchanged)

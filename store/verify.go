@@ -207,7 +207,7 @@ func (v *verifier) rows(f *files, frame *segment.Frame) bool {
 		}
 		v.report.Events++
 		s := streams[row.Stream-1]
-		if err := v.row(f, s, &row, frame.Recorded); err != nil && !v.fault(fmt.Errorf("event %d of key %q of stream %q: %w", row.seq, row.Key, s.Name, err)) {
+		if err := v.row(f, s, row, frame.Recorded); err != nil && !v.fault(fmt.Errorf("event %d of key %q of stream %q: %w", row.Seq, row.Key, s.Name, err)) {
 			return false
 		}
 	}
@@ -221,7 +221,7 @@ func (v *verifier) row(f *files, s *stream, row *frameRow, recorded int64) error
 	}
 	var t trail
 	t.follow(v.db, f, s, row.Key, k)
-	at, ok, err := t.find(row.seq)
+	at, ok, err := t.find(row.Seq)
 	if err != nil {
 		return err
 	}
