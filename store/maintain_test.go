@@ -466,6 +466,14 @@ func TestMaintain_Expression(t *testing.T) {
 	if _, err := a.Read(bg, AggregateQuery{}); !errors.Is(err, aggregate.ErrDefinition) || !strings.Contains(err.Error(), "upper(g)") {
 		t.Errorf("without its expression: %v", err)
 	}
+	if _, err := a.Range(bg, time.Time{}, time.Time{}); !errors.Is(err, aggregate.ErrDefinition) {
+		t.Errorf("a range without its expression: %v", err)
+	}
+	for _, err := range a.Watch(bg) {
+		if !errors.Is(err, aggregate.ErrDefinition) {
+			t.Errorf("a watch without its expression: %v", err)
+		}
+	}
 	seq := db.Latest().Seq()
 	if _, err := db.Maintain(bg, d); err != nil || db.Latest().Seq() != seq {
 		t.Fatal(err, db.Latest().Seq(), seq)

@@ -133,8 +133,11 @@ func (r *ranging) stored(ctx context.Context) error {
 	to := cmp.Or(r.known, r.db.visible.Load())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ok, err := r.attach(); !ok {
-		return errors.Join(err, errUnbuilt)
+	switch ok, err := r.attach(); {
+	case err != nil:
+		return err
+	case !ok:
+		return errUnbuilt
 	}
 	if r.known > 0 && r.position > r.known {
 		return errPast
