@@ -246,7 +246,8 @@ func (p *Plan) AppendResultKey(dst []byte, r *Result) []byte {
 	case Counted:
 		dst, first = appendTime(dst, r.Number), true
 	case Sliding:
-		dst, first = appendTime(dst, r.Window.End), true
+		// Of the last two nanoseconds the ends are the same, of the first ones the starts.
+		dst, first = appendTime(appendTime(dst, r.Window.Start), r.Window.End), true
 	default:
 		if first {
 			dst = p.appendWindow(dst, r.Window)

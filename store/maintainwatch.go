@@ -234,7 +234,7 @@ func (w *watch) tell(at standing, results []aggregate.Result, asked map[string]b
 	}
 	for key := range asked {
 		old, r := w.told[key], now[key]
-		revise(old, r)
+		w.revise(old, r)
 		if old.Equal(r) {
 			continue
 		}
@@ -252,8 +252,8 @@ func (w *watch) tell(at standing, results []aggregate.Result, asked map[string]b
 
 // revise makes what follows a result that was final a revised one, where nobody counts
 // what came late: in windows that lie across each other.
-func revise(old, r *aggregate.Result) {
-	if old == nil || r == nil || r.Status != aggregate.Final || old.Status == aggregate.Provisional {
+func (w *watch) revise(old, r *aggregate.Result) {
+	if !w.k.whole.Across() || old == nil || r == nil || r.Status != aggregate.Final || old.Status == aggregate.Provisional {
 		return
 	}
 	if old.Status == aggregate.Revised || !old.Equal(r) {
@@ -271,7 +271,7 @@ func (w *watch) closed(at standing) (all []AggregateChange) {
 	for key, old := range w.told {
 		r := *old
 		r.Status = w.k.whole.StatusOf(old, at.complete)
-		if revise(old, &r); r.Status != old.Status {
+		if w.revise(old, &r); r.Status != old.Status {
 			all = append(all, AggregateChange{at.seq, old, &r})
 			w.told[key] = &r
 		}
