@@ -154,6 +154,9 @@ type checkpointing struct {
 
 // freeze makes live frozen, without stale cells, and begins another one. mu is held.
 func (k *kept) freeze(ctx context.Context, from int64) (*checkpointing, error) {
+	if k.dropped { // a read may have attached it again since
+		return nil, nil
+	}
 	if _, err := k.attach(); err != nil || k.base == nil || k.frozen != nil {
 		return nil, err
 	}

@@ -202,3 +202,28 @@ func sameRecalled(t *testing.T, what string, d aggregate.Definition, got, want A
 		t.Logf("%s: %s: none is late", what, d)
 	}
 }
+
+// TestMaintain_DropMeanwhile: a checkpoint that is due when an aggregate is dropped leaves
+// nothing behind, also where a read of it has looked again at what is kept.
+func TestMaintain_DropMeanwhile(t *testing.T) {
+	db := open(t, t.TempDir(), &Options{CheckpointEvery: time.Hour})
+	a, err := db.Maintain(bg, counting("dropped"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sold(t, db, 0, time.Second)
+	waitBuilt(db)
+	k := a.current
+	if err := db.DropAggregate(bg, "dropped"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Read(bg, AggregateQuery{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.checkpoint(bg, wholeTime.Start); err != nil {
+		t.Fatal(err)
+	}
+	if b, ok := db.states.basis(k.bucket, db.Latest().Seq()); !ok || !b.none {
+		t.Errorf("it is kept from %d up to position %d", b.from, b.position)
+	}
+}
