@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,80 +114,6 @@ func TestMaintain_IsTheBatch(t *testing.T) {
 	asBatch(t, db, defs)
 	if _, err := db.Verify(bg, nil); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestWatch_AddsUp: what a watch tells, added up, is the bounded run, whenever it has
-// told all; Old is what it told before.
-func TestWatch_AddsUp(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 2))
-	db := open(t, t.TempDir(), &Options{SegmentSize: 20_000, CheckpointEvery: 10 * time.Millisecond})
-	c := newCrowd(r)
-	c.append(t, db, 100)
-	defs := everyDefinition(t)
-	var watches []*watch
-	sums := map[*watch]map[string]*aggregate.Result{}
-	for _, i := range r.Perm(len(defs))[:8] {
-		defs[i].Watermark.Bound = 20 * time.Minute
-		a, err := db.Maintain(bg, defs[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := &watch{a: a, told: map[string]*aggregate.Result{}}
-		watches, sums[w] = append(watches, w), map[string]*aggregate.Result{}
-	}
-	waitBuilt(db)
-	c.next = db.Latest().Seq() + 1
-	statuses := map[aggregate.Status]int{}
-	for round := range 15 {
-		for i, w := range watches {
-			if r.IntN(3) == 0 && round < 14 {
-				continue
-			}
-			changes, err := w.changes(bg)
-			if err != nil || w.waiting {
-				t.Fatal(err, w.waiting)
-			}
-			sum := sums[w]
-			for _, change := range changes {
-				id := fmt.Sprint(change.any().Window, change.any().Group)
-				if _, counted := w.a.Definition().Window.(aggregate.Counted); counted {
-					id = fmt.Sprint(change.any().Number, change.any().Group)
-				}
-				if !sum[id].Equal(change.Old) {
-					t.Fatalf("%s: old is %v, told was %v", w.a.name, change.Old, sum[id])
-				}
-				if sum[id] = change.New; change.New == nil {
-					delete(sum, id)
-				} else {
-					statuses[change.New.Status]++
-				}
-			}
-			d := w.a.Definition()
-			want, err := aggregate.Run(bg, mustView(t, db, KnownAt(w.k.position)), d, aggregate.Span{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []aggregate.Result
-			for _, r := range sum {
-				got = append(got, *r)
-			}
-			slices.SortFunc(got, func(a, b aggregate.Result) int {
-				return cmp.Or(compareResults(&a, &b), cmp.Compare(a.Number, b.Number))
-			})
-			if err := sameResults(got, want); err != nil {
-				t.Fatalf("round %d, watch %d: %s: %v", round, i, d, err)
-			}
-		}
-		c.append(t, db, r.IntN(40))
-		if r.IntN(3) == 0 {
-			time.Sleep(time.Duration(r.IntN(15)) * time.Millisecond)
-		}
-	}
-	if statuses[aggregate.Provisional] == 0 || statuses[aggregate.Final] == 0 || statuses[aggregate.Revised] == 0 {
-		t.Errorf("statuses told: %v", statuses)
 	}
 }
 
