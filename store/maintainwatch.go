@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,9 @@ func (k *kept) touchCells(cells []int) {
 // takes Old away has, whenever no more is at hand, the results of a bounded run over
 // the same events. Changes that come faster than they are taken are told as one: a
 // watch is as slow as it likes and holds nobody up.
+//
+// Where windows lie across each other it reads events: of sliding ones those around what
+// has changed, of counted ones, and of functions over time, all there are, each time.
 //
 // It begins when history is built, and keeps in memory what it has told. Windows that
 // are older than Definition.Keep are not told of. A change of the definition withdraws
@@ -180,10 +184,7 @@ func (c *AggregateChange) any() *aggregate.Result {
 }
 
 func compareResults(a, b *aggregate.Result) int {
-	if c := a.Window.Compare(b.Window); c != 0 {
-		return c
-	}
-	return slices.CompareFunc(a.Group, b.Group, aggregate.Compare)
+	return cmp.Or(a.Window.Compare(b.Window), slices.CompareFunc(a.Group, b.Group, aggregate.Compare), cmp.Compare(a.Number, b.Number))
 }
 
 // since is what has changed, of what is kept. mu of what is kept is held; it is let go

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -71,7 +70,7 @@ func TestWatch_AddsUp(t *testing.T) {
 				got = append(got, *r)
 			}
 			slices.SortFunc(got, func(a, b aggregate.Result) int {
-				return cmp.Or(compareResults(&a, &b), cmp.Compare(a.Number, b.Number))
+				return compareResults(&a, &b)
 			})
 			if err := sameResults(got, want); err != nil {
 				t.Fatalf("round %d, watch %d: %s: %v", round, i, d, err)
