@@ -32,7 +32,7 @@ type describer struct {
 
 func (t *describer) create() Query {
 	d := t.of
-	q := From(d.Stream).Window(t.window())
+	q := From(d.Stream).Window(windowFrom(d.Window))
 	if d.Where != nil {
 		q.where = t.condition(d.Where)
 	}
@@ -62,8 +62,17 @@ func (t *describer) none() Expr {
 	return Lit(nil)
 }
 
-func (t *describer) window() Window {
-	switch w := t.of.Window.(type) {
+// windowText is a window as it stands in GROUP BY, if it can.
+func windowText(w aggregate.Window) string {
+	own := windowFrom(w)
+	if c, ok := w.(aggregate.Calendar); own.kind == noWindow || ok && c.Origin != (aggregate.Date{}) {
+		return w.String()
+	}
+	return own.String()
+}
+
+func windowFrom(w aggregate.Window) Window {
+	switch w := w.(type) {
 	case aggregate.Tumbling:
 		return Tumble(w.Size, w.Offset)
 	case aggregate.Hopping:

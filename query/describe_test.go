@@ -31,8 +31,8 @@ var described = map[string]string{
 	"CREATE AGGREGATE a AS SELECT count(*) FROM t WHERE x > '2024-03-01' AND y IN ('b', '2024-03-01', '2024-03-02') AND x <> '2024-03-01' AND x IS DISTINCT FROM '2024-03-01'":                                                            "",
 	"CREATE AGGREGATE a AS SELECT count(*) FROM t WHERE x BETWEEN '2024-03-01' AND '2024-03-02' OR x = NULL OR TRUE":                                                                                                                      "",
 	"CREATE AGGREGATE a AS SELECT count(*) FROM t WHERE x IS DISTINCT FROM 3":                                                                                                                                                             "",
-	"CREATE AGGREGATE a AS SELECT count(*) FROM t WATERMARK BY sensor BOUND INTERVAL '5 minutes' SKEW INTERVAL '1 second' IDLE INTERVAL '1 hour' DELAY INTERVAL '24 hours' GRACE INTERVAL '10 minutes' KEEP INTERVAL '8760 hours'":        "",
-	"create aggregate a as select count(*) from t keep interval '365 days' grace interval '0 seconds' watermark delay interval '1 day' by lower(key)":                                                                                     "CREATE AGGREGATE a AS SELECT count(*) FROM t WATERMARK BY lower(key) DELAY INTERVAL '24 hours' KEEP INTERVAL '8760 hours'",
+	"CREATE AGGREGATE a AS SELECT count(*) FROM t WATERMARK BY sensor BOUND INTERVAL '5 minutes' SKEW INTERVAL '1 second' IDLE INTERVAL '1 hour' DELAY INTERVAL '1 day' GRACE INTERVAL '10 minutes' KEEP INTERVAL '365 days'":             "",
+	"create aggregate a as select count(*) from t keep interval '365 days' grace interval '0 seconds' watermark delay interval '1 day' by lower(key)":                                                                                     "CREATE AGGREGATE a AS SELECT count(*) FROM t WATERMARK BY lower(key) DELAY INTERVAL '1 day' KEEP INTERVAL '365 days'",
 }
 
 // TestDescribe_Again: what is created is described as what creates the same.

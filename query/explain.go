@@ -174,7 +174,7 @@ func (x *executor) explainGroups(line lines) {
 		by = append(by, x.text(g))
 	}
 	if x.windows != nil {
-		by = append(by, "window "+fmt.Sprint(x.windows))
+		by = append(by, x.window.String())
 	}
 	what := "one group"
 	if len(by) > 0 {

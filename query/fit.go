@@ -232,7 +232,7 @@ func (f *fitting) isCoarse(x *executor) string {
 	case global && (f.lo != math.MinInt64 || f.hi != math.MaxInt64):
 		return "it is of all times"
 	case ok && !aggregate.CoarseFromFine(coarse, side, over):
-		return fmt.Sprintf("%s windows are not made up of its %s", coarse, fine)
+		return fmt.Sprintf("%s is not made up of its %s", x.window, windowText(fine))
 	}
 	return ""
 }

@@ -107,3 +107,34 @@ func TestRun_PagesTold(t *testing.T) {
 	}
 	check(" FROM p", true)
 }
+
+// TestRun_TextsOfNoRow: a text that the columns between two SELECTs have in no row, and
+// there are many others, is no group.
+func TestRun_TextsOfNoRow(t *testing.T) {
+	e := newEngine(t, &naiveData{})
+	t.Cleanup(e.close)
+	var b store.Batch
+	for i := range 1000 {
+		b.Events = append(b.Events, store.Event{Stream: "p", Key: fmt.Sprint("key ", i), Fields: store.Fields{store.String("s", fmt.Sprint("text ", i))}})
+	}
+	if _, err := e.db.Append(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	for _, inner := range []string{"SELECT s FROM p", "SELECT key AS s FROM p", "SELECT s FROM p GROUP BY s", "SELECT lower(s) AS s FROM p"} {
+		q, err := Parse("SELECT s, count(*) AS n FROM (" + inner + ") GROUP BY s ORDER BY n, s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := Run(context.Background(), View(e.db.Latest()), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := answerOf(result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(a.rows) != 1000 || a.rows[0][1].Int64() != 1 {
+			t.Errorf("%s: %d groups, expected 1000; the first: %v", inner, len(a.rows), a.rows[0])
+		}
+	}
+}

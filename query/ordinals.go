@@ -250,16 +250,7 @@ func mixed(x uint64) uint64 {
 }
 
 func (d *dictionary) text(k segment.ValueKind, s string) uint32 {
-	return d.hashed(k, s, segment.Hash(uint32(k), s))
-}
-
-// is tells whether a text has that number.
-func (d *dictionary) is(n uint32, k segment.ValueKind, s string) bool {
-	return d.values[n].Kind() == k && d.values[n].Text() == s
-}
-
-// hashed is the number of a text with that hash.
-func (d *dictionary) hashed(k segment.ValueKind, s string, h uint64) uint32 {
+	h := segment.Hash(uint32(k), s)
 	slot := d.texts.find(h, func(n uint32) bool { return d.is(n, k, s) })
 	if *slot != 0 {
 		return uint32(*slot) - 1
@@ -272,6 +263,11 @@ func (d *dictionary) hashed(k segment.ValueKind, s string, h uint64) uint32 {
 	d.texts.n++
 	d.bytes += int64(len(s))
 	return n
+}
+
+// is tells whether a text has that number.
+func (d *dictionary) is(n uint32, k segment.ValueKind, s string) bool {
+	return d.values[n].Kind() == k && d.values[n].Text() == s
 }
 
 // column appends the numbers of the rows of c that sel names.
@@ -288,7 +284,7 @@ func (d *dictionary) column(dst []uint32, c *Column, sel []uint16, n int) []uint
 	case isText(c.Kind):
 		d.turn(c)
 		if sel == nil && len(d.page) == 0 {
-			d.all(c.Kind, c.Texts.Dict)
+			d.known(c.Kind, c.Texts.Dict)
 		}
 		codes := c.Texts.Codes
 		for _, i := range rows {
@@ -321,10 +317,13 @@ func (d *dictionary) turn(c *Column) {
 	d.codes = extended(d.codes[:0], len(dict))
 }
 
-// all finds the numbers of all texts of a page, some at once: first each where it most
-// likely is, so that the waits for memory overlap, then one by one those that are not
-// there.
-func (d *dictionary) all(k segment.ValueKind, dict []string) {
+// known finds the numbers of the texts of a page that have one, some at once, each where
+// it most likely is, so that the waits for memory overlap. The others get theirs with the
+// rows: a page may have texts that are in none, of which there is no group.
+func (d *dictionary) known(k segment.ValueKind, dict []string) {
+	if len(d.texts.slots) == 0 {
+		return
+	}
 	const together = 64
 	var hashes, slots [together]uint64
 	for from := 0; from < len(dict); from += together {
@@ -333,9 +332,6 @@ func (d *dictionary) all(k segment.ValueKind, dict []string) {
 		for i, s := range some {
 			hashes[i] = segment.Hash(uint32(k), s)
 		}
-		if len(d.texts.slots) == 0 {
-			d.texts.grow()
-		}
 		mask := uint64(len(d.texts.slots) - 1)
 		for i := range some {
 			slots[i] = d.texts.slots[hashes[i]>>32&mask]
@@ -343,11 +339,6 @@ func (d *dictionary) all(k segment.ValueKind, dict []string) {
 		for i, s := range some {
 			if slot := slots[i]; slot != 0 && slot>>32 == hashes[i]>>32 && d.is(uint32(slot)-1, k, s) {
 				codes[i] = uint32(slot)
-			}
-		}
-		for i, s := range some {
-			if codes[i] == 0 {
-				codes[i] = d.hashed(k, s, hashes[i]) + 1
 			}
 		}
 	}

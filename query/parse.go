@@ -385,7 +385,7 @@ func (p *parser) window() Window {
 
 // span reads the interval of a window.
 func (p *parser) span() time.Duration {
-	return p.fixed("expected a shorter one without months, or WINDOW month")
+	return p.fixed("expected one without months, such as INTERVAL '30 days', or WINDOW month")
 }
 
 // fixed reads an interval that is of one length wherever it begins; else it fails with
@@ -395,7 +395,10 @@ func (p *parser) fixed(instead string) time.Duration {
 	p.must("INTERVAL")
 	v := p.interval()
 	ns, ok := v.fixed()
-	if !ok {
+	switch {
+	case !ok && v.months == 0:
+		p.fail(at, "INTERVAL %s is longer than time: expected one of up to 106751 days, which are 292 years", quoteString(v.String()))
+	case !ok:
 		p.fail(at, "INTERVAL %s has no length in hours: %s", quoteString(v.String()), instead)
 	}
 	return time.Duration(ns)

@@ -174,9 +174,21 @@ func (p *printer) window(w Window) {
 	}
 }
 
-// span writes words and a length of time.
+// span writes words and a length of time: in days, which are of 24 hours here, if it is
+// of whole ones.
 func (p *printer) span(words string, d time.Duration) {
-	p.WriteString(words + "INTERVAL " + quoteString(interval{nanos: int64(d)}.String()))
+	v := interval{nanos: int64(d)}
+	if day := 24 * time.Hour; d%day == 0 {
+		v = interval{days: int64(d / day)}
+	}
+	p.WriteString(words + "INTERVAL " + quoteString(v.String()))
+}
+
+// String is w as it stands in GROUP BY.
+func (w Window) String() string {
+	var p printer
+	p.window(w)
+	return p.String()
 }
 
 // clause writes words and e, if there is an e.

@@ -72,6 +72,11 @@ A SELECT that asks more of it, such as ORDER BY, is one FROM its name, by query.
 		case len(args)-2 != n:
 			return fmt.Errorf("%s wants %s, got %s", args[1], []string{"no more", "NAME", "NAME SELECT"}[n], count(len(args)-2, "argument"))
 		}
+		for _, flag := range []string{"from", "to", "known-at", "plot", "svg", "column"} {
+			if cmd.Flags().Changed(flag) && args[1] != "read" && !(args[1] == "watch" && (flag == "svg" || flag == "column")) {
+				return fmt.Errorf("%s has no --%s: read has it", args[1], flag)
+			}
+		}
 		return a.reading(args[0], func(db *store.DB) error {
 			return a.aggregate(cmd.Context(), db, args[1], args[2:], &f)
 		})

@@ -12,7 +12,7 @@ import (
 func TestAggregate_ListedAgain(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const want = "CREATE AGGREGATE \"per key\" AS SELECT key, count(*) AS n FROM s WHERE x > 1 GROUP BY key, WINDOW day IN 'Asia/Tokyo' " +
-		"WATERMARK BY key BOUND INTERVAL '36 hours' GRACE INTERVAL '6 hours' KEEP INTERVAL '87600 hours'"
+		"WATERMARK BY key BOUND INTERVAL '36 hours' GRACE INTERVAL '6 hours' KEEP INTERVAL '3650 days'"
 	_, text, _ := strings.Cut(want, " AS ")
 	listed := func(db string) string {
 		t.Helper()
