@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/annalsdb/annals/aggregate"
 	"github.com/annalsdb/annals/query"
 	"github.com/annalsdb/annals/store"
 )
@@ -56,8 +57,8 @@ A SELECT that asks more of it, such as ORDER BY, is one FROM its name, by query.
 		Args: arguments("DB", "create|list|read|watch|drop", "[NAME]", "[SELECT]"),
 	}
 	flags := cmd.Flags()
-	flags.Var(&f.from, "from", "of read: windows that begin at this `TIME` or later")
-	flags.Var(&f.to, "to", "of read: windows that begin before this `TIME`")
+	flags.Var(&f.from, "from", "of read: windows that begin at this `TIME` or later; sliding ones of events then")
+	flags.Var(&f.to, "to", "of read: windows that begin before this `TIME`; sliding ones of events before it")
 	flags.Uint64Var(&f.knownAt, "known-at", 0, "of read: what was known at this position (`SEQ`)")
 	flags.BoolVar(&f.plot, "plot", false, "of read: draw it: a line over time, one for each group, or bars")
 	flags.StringVar(&f.svg, "svg", "", "of read and watch: draw it into this `FILE`, again after changes if it is watched")
@@ -154,7 +155,8 @@ func (a *app) readAggregate(ctx context.Context, db *store.DB, name string, f *a
 	if err != nil {
 		return err
 	}
-	d, q := of.Definition(), f.results(name)
+	d := of.Definition()
+	q := f.results(&d)
 	if f.svg != "" {
 		if err := a.drawAggregate(ctx, reader, q, &d, f); err != nil || !f.plot {
 			return err
@@ -166,11 +168,16 @@ func (a *app) readAggregate(ctx context.Context, db *store.DB, name string, f *a
 	return a.ask(ctx, reader, &question{text: q.String(), format: *f.format, timing: true})
 }
 
-// results asks for the windows in their order.
-func (f *aggregateFlags) results(name string) query.Query {
-	source := query.EventsOf(name)
+// results asks for the windows in their order. A sliding window is of the event that it
+// ends with, and begins long before it.
+func (f *aggregateFlags) results(d *aggregate.Definition) query.Query {
+	source := query.EventsOf(d.Name)
+	before := time.Duration(0)
+	if w, ok := d.Window.(aggregate.Sliding); ok {
+		before = w.Size - 1
+	}
 	if !f.from.IsZero() || !f.to.IsZero() {
-		source = source.FromTo(f.start(), f.end())
+		source = source.FromTo(f.start(before), f.end(before))
 	}
 	if f.knownAt > 0 {
 		source = source.KnownAt(int64(f.knownAt))
@@ -181,18 +188,18 @@ func (f *aggregateFlags) results(name string) query.Query {
 // The first and the last moment that there is.
 var firstTime, lastTime = time.Unix(0, -1<<63).UTC(), time.Unix(0, 1<<63-1).UTC()
 
-func (f *aggregateFlags) start() time.Time {
+func (f *aggregateFlags) start(before time.Duration) time.Time {
 	if f.from.IsZero() {
 		return firstTime
 	}
-	return f.from.Time
+	return f.from.Add(-before)
 }
 
-func (f *aggregateFlags) end() time.Time {
+func (f *aggregateFlags) end(before time.Duration) time.Time {
 	if f.to.IsZero() {
 		return lastTime
 	}
-	return f.to.Time
+	return f.to.Add(-before)
 }
 
 // watchAggregate prints changes until ctx ends, which is how a watch is meant to end.
@@ -235,7 +242,7 @@ func (a *app) drawNow(ctx context.Context, db *store.DB, of *store.Aggregate, f 
 		return err
 	}
 	d := of.Definition()
-	return a.drawAggregate(ctx, reader, f.results(d.Name), &d, f)
+	return a.drawAggregate(ctx, reader, f.results(&d), &d, f)
 }
 
 // changeLine is a change on a line: window, group, values before and after, status.
