@@ -306,9 +306,13 @@ func (d Definition) Missing() (texts []string) {
 // missingExpression is the text of one that was not handed over.
 type missingExpression string
 
-func (e missingExpression) String() string    { return string(e) }
+// String implements [Expression].
+func (e missingExpression) String() string { return string(e) }
+
+// Columns implements [Expression]; which they are is not known.
 func (e missingExpression) Columns() []string { return nil }
 
+// Evaluate implements [Expression]: it is an error.
 func (e missingExpression) Evaluate(int, []uint16, [][]segment.FieldColumn) ([]segment.FieldColumn, error) {
 	return nil, fmt.Errorf("%w: expression %s was not handed over", ErrDefinition, e)
 }

@@ -19,7 +19,7 @@ type RangeAnswer struct {
 	AggregateAnswer
 
 	// Pieces is how many stored cells were joined, of all groups; 0 if all of it comes
-	// from the events.
+	// from the events, and of functions over time, where they are not counted.
 	Pieces int
 }
 
@@ -32,9 +32,9 @@ type RangeAnswer struct {
 // kept of these and of longer ones, see [aggregate.Plan.Levels]: from 171 cells a group
 // for ten years by the minute, at most. Parts of windows at its ends, and times before
 // [AggregateProgress.From], are read from the events; so is all of it of windows that do
-// not lie side by side. Windows that no longer ones of UTC can be put together from, as
-// weeks, are joined one by one. What came since the last checkpoint costs a look at each
-// of its cells.
+// not lie side by side, but for sliding ones, of which shorter windows are kept. Windows
+// that no longer ones of UTC can be put together from, as weeks, are joined one by one.
+// What came since the last checkpoint costs a look at each of its cells.
 //
 // Functions over time go from end to end of the interval, and from the first event to the
 // last where it has neither; with one end alone it is [ErrInvalid]. They cost a look at
